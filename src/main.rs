@@ -1,0 +1,15 @@
+//! cronward runs a command, stays out of its way, measures it, and says when failures have become a
+//! problem.
+#![expect(dead_code, reason = "the rooms are being built")]
+#![expect(unused_imports, reason = "the rooms are being built")]
+
+mod clock;
+mod diagnostics;
+mod job;
+mod notice;
+mod outcome;
+mod plan;
+mod policy;
+mod sinks;
+
+fn main() {}

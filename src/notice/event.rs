@@ -1,0 +1,307 @@
+//! Notices as JSON objects: the one form that the journal's readers, sinks and `man
+//! cronward-events` know, described by `schema/cronward-event.v1.schema.json`. Fields that do not apply
+//! are absent, never null and never -1.
+
+use std::borrow::Cow;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use super::{Finished, News, Notice, Start};
+use crate::job::{CommandLine, Tag};
+use crate::outcome::Usage;
+use crate::plan::JobFacts;
+use crate::policy::Alert;
+
+/// Version of the form; raised when a field changes its meaning or goes.
+const VERSION: u32 = 1;
+
+/// Who will read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Somebody on this host: the arguments are shown in full.
+    Local,
+    /// Anybody else: what `--sensitive` and `--send-args` allow.
+    Away,
+}
+
+/// The notice as one line of JSON, without a newline.
+pub fn event_json(notice: &Notice, audience: Audience) -> String {
+    let event = Event::of(notice, audience);
+    // Strings, numbers and maps with string keys always serialize.
+    serde_json::to_string(&event).unwrap_or_default()
+}
+
+#[derive(Serialize)]
+struct Event<'a> {
+    version: u32,
+    kind: &'static str,
+    id: String,
+    time: String,
+    label: &'a str,
+    host: &'a str,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    flat_run: Option<RunFields<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<RunFields<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alert: Option<AlertFields<'a>>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    sink_errors: &'a [String],
+}
+
+#[derive(Serialize, Default)]
+struct RunFields<'a> {
+    run_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_run_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pid: Option<u32>,
+    started_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempts: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit_code: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signal: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signal_number: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    core_dumped: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timed_out: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forwarded_signal: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<UsageFields>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    argv: Option<Vec<Cow<'a, str>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    argv_base64: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "TagMap::is_empty")]
+    tags: TagMap<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consecutive_failures: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct UsageFields {
+    user_ms: f64,
+    system_ms: f64,
+    max_rss_bytes: u64,
+    minor_faults: u64,
+    major_faults: u64,
+    voluntary_switches: u64,
+    involuntary_switches: u64,
+    blocks_in: u64,
+    blocks_out: u64,
+}
+
+#[derive(Serialize)]
+struct AlertFields<'a> {
+    id: String,
+    key: &'a str,
+    opened_at: String,
+    failures: u32,
+    severity: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runbook: Option<&'a str>,
+}
+
+/// The user's tags as an object; a bare word has the empty text for its value.
+#[derive(Default)]
+struct TagMap<'a>(&'a [Tag]);
+
+impl TagMap<'_> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for TagMap<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for tag in self.0 {
+            map.serialize_entry(&tag.key, tag.value.as_deref().unwrap_or(""))?;
+        }
+        map.end()
+    }
+}
+
+impl<'a> Event<'a> {
+    fn of(notice: &'a Notice, audience: Audience) -> Self {
+        let job = &*notice.job;
+        let (flat_run, run, alert) = match &notice.news {
+            News::Started(start) => (Some(RunFields::started(job, start, audience)), None, None),
+            News::Finished(finished) => {
+                let open = finished.history.as_ref().and_then(|history| history.alert.as_ref());
+                (Some(RunFields::finished(job, finished, audience)), None, open)
+            }
+            News::Opened(finished, alert)
+            | News::Repeated(finished, alert)
+            | News::Closed(finished, alert) => {
+                (None, Some(RunFields::finished(job, finished, audience)), Some(alert))
+            }
+        };
+        let sink_errors = match &notice.news {
+            News::Finished(finished) => &finished.sink_errors[..],
+            News::Started(_) | News::Opened(..) | News::Repeated(..) | News::Closed(..) => &[],
+        };
+        Self {
+            version: VERSION,
+            kind: notice.news.kind(),
+            id: notice.id.to_string(),
+            time: notice.time.to_string(),
+            label: job.label.as_str(),
+            host: &job.host,
+            flat_run,
+            run,
+            alert: alert.map(|alert| AlertFields::of(job, alert)),
+            sink_errors,
+        }
+    }
+}
+
+impl<'a> RunFields<'a> {
+    fn started(job: &'a JobFacts, start: &Start, audience: Audience) -> Self {
+        Self {
+            run_id: start.id.to_string(),
+            parent_run_id: start.parent.map(|id| id.to_string()),
+            pid: Some(start.pid),
+            started_at: start.started_at.to_string(),
+            tags: TagMap(&job.tags),
+            ..Self::default()
+        }
+        .with_argv(job, audience)
+    }
+
+    fn finished(job: &'a JobFacts, finished: &'a Finished, audience: Audience) -> Self {
+        let run = &finished.run;
+        let death = run.death();
+        Self {
+            run_id: run.id.to_string(),
+            parent_run_id: run.parent.map(|id| id.to_string()),
+            pid: run.pid,
+            started_at: run.started_at.to_string(),
+            ended_at: run.ended_at.map(|at| at.to_string()),
+            duration_ms: run.wall_time.map(millis),
+            attempts: (run.attempts > 0).then_some(run.attempts),
+            outcome: Some(run.outcome.as_str()),
+            exit_code: run.exit_code(),
+            signal: death.map(|(signal, _)| signal.to_string()),
+            signal_number: death.map(|(signal, _)| signal.0),
+            core_dumped: death.map(|(_, core_dumped)| core_dumped),
+            timed_out: run.timed_out.then_some(true),
+            forwarded_signal: run.forwarded_signal.map(|signal| signal.to_string()),
+            reason: run.reason.as_deref(),
+            usage: run.usage.as_ref().map(UsageFields::of),
+            tags: TagMap(&job.tags),
+            consecutive_failures: finished.history.as_ref().map(|h| h.failures_in_a_row),
+            ..Self::default()
+        }
+        .with_argv(job, audience)
+    }
+
+    fn with_argv(mut self, job: &'a JobFacts, audience: Audience) -> Self {
+        let whole = audience == Audience::Local || (job.privacy.send_args && !job.privacy.sensitive);
+        let words: Vec<&OsStr> = match &job.command {
+            _ if !whole && job.privacy.sensitive => return self,
+            command if !whole => vec![command.first_word()],
+            CommandLine::Words(words) => words.iter().map(|word| word.as_os_str()).collect(),
+            CommandLine::Shell(line) => vec![OsStr::new("/bin/sh"), OsStr::new("-c"), line],
+        };
+        if words.iter().any(|word| word.to_str().is_none()) {
+            self.argv_base64 = Some(words.iter().map(|word| base64(word.as_bytes())).collect());
+        }
+        self.argv = Some(words.into_iter().map(OsStr::to_string_lossy).collect());
+        self
+    }
+}
+
+impl UsageFields {
+    fn of(usage: &Usage) -> Self {
+        Self {
+            user_ms: millis(usage.user),
+            system_ms: millis(usage.system),
+            max_rss_bytes: usage.max_rss_bytes,
+            minor_faults: usage.minor_faults,
+            major_faults: usage.major_faults,
+            voluntary_switches: usage.voluntary_switches,
+            involuntary_switches: usage.involuntary_switches,
+            blocks_in: usage.blocks_in,
+            blocks_out: usage.blocks_out,
+        }
+    }
+}
+
+impl<'a> AlertFields<'a> {
+    fn of(job: &'a JobFacts, alert: &'a Alert) -> Self {
+        Self {
+            id: alert.id.to_string(),
+            key: &alert.key,
+            opened_at: alert.opened_at.to_string(),
+            failures: alert.failures,
+            severity: job.severity.as_str(),
+            owner: job.owner.as_deref(),
+            runbook: job.runbook.as_deref(),
+        }
+    }
+}
+
+/// Milliseconds with three decimals.
+pub(super) fn millis(span: Duration) -> f64 {
+    (span.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// Base64 with padding (RFC 4648 section 4).
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let group =
+            chunk.iter().fold(0_u32, |group, &byte| group << 8 | u32::from(byte)) << (8 * (3 - chunk.len()));
+        for place in 0..4 {
+            let index = (group >> (18 - 6 * place)) & 63;
+            let written = place <= chunk.len();
+            text.push(if written { char::from(ALPHABET[index as usize]) } else { '=' });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_gives_the_test_vectors_of_rfc_4648() {
+        for (plain, coded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
+            assert_eq!(base64(plain.as_bytes()), coded);
+        }
+    }
+
+    #[test]
+    fn milliseconds_keep_three_decimals() {
+        assert_eq!(millis(Duration::from_nanos(1_900_123_456_789)), 1_900_123.457);
+    }
+}
