@@ -12,6 +12,7 @@ mod outcome;
 mod plan;
 mod policy;
 mod sinks;
+mod supervise;
 mod sys;
 
 fn cronward(_: sys::entry::Received) -> outcome::Exit {
