@@ -3,6 +3,7 @@
 #![expect(dead_code, reason = "the rooms are being built")]
 #![expect(unused_imports, reason = "the rooms are being built")]
 
+mod cli;
 mod clock;
 mod diagnostics;
 mod job;
@@ -10,6 +11,8 @@ mod notice;
 mod outcome;
 mod plan;
 mod policy;
+mod settings;
+mod shell;
 mod sinks;
 
 fn main() {}
