@@ -5,6 +5,7 @@
 
 mod cli;
 mod clock;
+mod config;
 mod diagnostics;
 mod job;
 mod notice;
@@ -12,6 +13,7 @@ mod outcome;
 mod plan;
 mod policy;
 mod settings;
+mod setup;
 mod shell;
 mod sinks;
 
