@@ -90,7 +90,7 @@ pub fn parse(args: Vec<OsString>) -> Result<Invocation, UsageError> {
 
 /// The grammar of a run with every option: what the help shows, and the manual is checked against.
 pub fn whole_grammar() -> Command {
-    usage::with_texts(grammar(|_| true).disable_help_flag(false).disable_version_flag(false))
+    usage::with_texts(grammar(|_| true))
 }
 
 /// The grammar of a run with some of the options. Without `allow_hyphen_values` on the words, a
@@ -183,7 +183,7 @@ fn parse_status(args: &[OsString]) -> Result<Invocation, UsageError> {
     let grammar = usage::with_status_texts(
         Command::new("status")
             .bin_name("cronward status")
-            .disable_version_flag(true)
+            .disable_help_flag(true)
             .args_override_self(true)
             .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("as JSON, for programs"))
             .arg(option(Setting::StateDir.row()))

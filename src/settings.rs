@@ -126,7 +126,7 @@ pub static TABLE: [Row; COUNT] = [
     short('l', row(S::Label, "label", One("NAME"), OfTheRun, "name of the job [default: file name of the command and a hash of its words]")),
     short('t', row(S::Tag, "tag", Many("KEY:VALUE"), OfTheHost, "tag on every metric and event; repeatable")),
     short('c', row(S::Command, "command", One("LINE"), Variable::None, "run LINE by /bin/sh -c; it may begin with CRONWARD_<OPTION>=VALUE words")),
-    row(S::Timeout, "timeout", One("DUR"), OfTheRun, "send TERM, then KILL, to all that the job started once it has run so long [default: 0s, never]"),
+    row(S::Timeout, "timeout", One("DUR"), OfTheRun, "TERM, then KILL, to all the job started after so long [default: 0s, never]"),
     row(S::KillAfter, "kill-after", One("DUR"), OfTheRun, "from TERM to KILL after a timeout [default: 10s]"),
     row(S::Lock, "lock", Nothing, OfTheRun, "no second run of this label at the same time; needs --label"),
     row(S::LockWait, "lock-wait", One("DUR"), OfTheRun, "how long --lock waits for the other run to end [default: 0s]"),
@@ -140,14 +140,14 @@ pub static TABLE: [Row; COUNT] = [
     row(S::Severity, "severity", One("LEVEL"), OfTheRun, "info, warning, error or critical [default: error]"),
     row(S::Owner, "owner", One("TEXT"), OfTheRun, "whom an alert concerns"),
     row(S::Runbook, "runbook", One("URL"), OfTheRun, "what to do about an alert"),
-    row(S::Sink, "sink", Many("KIND:TARGET"), OfTheHost, "where measurements, events and alerts go; repeatable; '+KIND:TARGET' adds, 'none' is nowhere [default: dogstatsd:]"),
+    row(S::Sink, "sink", Many("KIND:TARGET"), OfTheHost, "where reports go; repeatable; '+KIND:…' adds, 'none' is nowhere [default: dogstatsd:]"),
     row(S::Namespace, "namespace", One("NAME"), OfTheHost, "first part of every metric name; {host} is filled in [default: cronward]"),
     row(S::Sensitive, "sensitive", Nothing, OfTheHost, "neither arguments nor output leave the host"),
     row(S::SendArgs, "send-args", Nothing, OfTheRun, "all arguments leave the host, not only the first word"),
-    row(S::StateDir, "state-dir", One("DIR"), OfTheHost, "where state is kept [default: /var/lib/cronward for root, else ~/.local/state/cronward]"),
-    row(S::FlushDeadline, "flush-deadline", One("DUR"), OfTheHost, "longest time that all sinks together may take after the job [default: 5s]"),
+    row(S::StateDir, "state-dir", One("DIR"), OfTheHost, "where state is kept [default: /var/lib/cronward or ~/.local/state/cronward]"),
+    row(S::FlushDeadline, "flush-deadline", One("DUR"), OfTheHost, "longest time for all sinks together after the job [default: 5s]"),
     row(S::OwnGroup, "own-group", Nothing, OfTheRun, "run the job in a process group of its own"),
-    row(S::Summary, "summary", One("WHEN"), OfTheRun, "one line on stderr at the end: auto (on a terminal), always or never [default: auto]"),
+    row(S::Summary, "summary", One("WHEN"), OfTheRun, "a last line on stderr: auto (on a terminal), always, never [default: auto]"),
     row(S::DryRun, "dry-run", Nothing, Variable::None, "show the resolved plan and what would be sent; run nothing"),
 ];
 
@@ -279,6 +279,7 @@ mod tests {
     fn help_lines_are_one_line_each() {
         for row in &TABLE {
             assert!(!row.help.is_empty() && !row.help.contains('\n') && !row.help.ends_with('.'));
+            assert!(row.help.chars().count() <= 86, "{}", row.long);
         }
     }
 

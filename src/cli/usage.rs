@@ -1,8 +1,8 @@
 //! What is printed about the command line: the texts around the options, and clap's refusals in one
 //! line each, since cron mails every line of stderr.
 
-use clap::Command;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
+use clap::{Arg, ArgAction, Command};
 
 use crate::settings::UsageError;
 
@@ -27,6 +27,19 @@ pub fn with_texts(grammar: Command) -> Command {
              cronward status [LABEL]... [--json] [--state-dir DIR]",
         )
         .after_help(AFTER)
+        .arg(help())
+        .arg(
+            Arg::new("version")
+                .short('V')
+                .long("version")
+                .action(ArgAction::Version)
+                .help("show the version"),
+        )
+}
+
+/// In place of clap's own, which speaks in another voice.
+fn help() -> Arg {
+    Arg::new("help").short('h').long("help").action(ArgAction::Help).help("show this help")
 }
 
 /// The texts of the help of `status`.
@@ -34,6 +47,7 @@ pub fn with_status_texts(grammar: Command) -> Command {
     grammar
         .about("Shows every job: how its last run ended, its streak of failures and its alert.")
         .override_usage("cronward status [LABEL]... [--json] [--state-dir DIR]")
+        .arg(help())
 }
 
 /// What clap did not parse: a text that was asked for, or an error.
