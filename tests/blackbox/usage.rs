@@ -73,7 +73,7 @@ fn what_cannot_be_meant_is_refused_before_anything_runs() {
         &["--sink", "exec:"],
         &["--sink", "jsonl:"],
         &["--sink", "jsonl:fd:x"],
-        &["--sink", "statsd:"],
+        &["--sink", "jsonl:fd:99"],
         &["--sink", "statsd:host:port"],
         &["--sink", "statsd:127.0.0.1:99999"],
         &["--sink", "statsd:127.0.0.1:9?tags=maybe"],
@@ -153,10 +153,8 @@ fn a_bad_value_in_a_variable_is_a_usage_error() {
     let host = Host::new();
     for (name, value) in [
         ("CRONWARD_TIMEOUT", "5"),
-        ("CRONWARD_TIMEOUT", ""),
         ("CRONWARD_LOCK", "yes"),
         ("CRONWARD_LOCK", "1"),
-        ("CRONWARD_LABEL", ""),
         ("CRONWARD_ALERT_AFTER", "0"),
         ("CRONWARD_SINK", "nosuchkind:x"),
         ("CRONWARD_SINK", "'unclosed"),
@@ -167,6 +165,19 @@ fn a_bad_value_in_a_variable_is_a_usage_error() {
     ] {
         let ran = refused(&host, host.cronward(["--", "touch", "ran"]).env(name, value));
         assert!(ran.stderr_text().contains(name) || name == "CRONWARD_LOCK", "{ran}");
+    }
+}
+
+/// A variable that is set to nothing says nothing, as everywhere in a shell's world.
+#[test]
+fn an_empty_variable_is_none() {
+    let host = Host::new();
+    for name in ["LABEL", "TIMEOUT", "LOCK", "ALERT_AFTER", "TAG", "SUMMARY", "STATE_DIR"] {
+        let ran = host
+            .cronward(["-l", "x", "--state-dir", "state", "--", "true"])
+            .env(&format!("CRONWARD_{name}"), "")
+            .run();
+        assert_eq!((ran.end(), ran.stderr.len()), (End::Code(0), 0), "{name}\n{ran}");
     }
 }
 

@@ -130,11 +130,7 @@ fn name_and_value(field: &str) -> Result<(String, f64), String> {
 fn tag_list(list: &str) -> Result<Vec<String>, String> {
     let tags: Vec<_> = list.split(',').map(str::to_owned).collect();
     for tag in &tags {
-        if tag.is_empty()
-            || tag.chars().count() > 200
-            || tag.contains(['|', '#', '@'])
-            || tag.starts_with(':')
-        {
+        if tag.is_empty() || tag.chars().count() > 200 || tag.contains(['|', '#']) || tag.starts_with(':') {
             return Err(format!("tag {tag:?}"));
         }
     }
