@@ -34,7 +34,10 @@ fn a_hundred_failures_twenty_at_a_time_are_a_hundred_and_one_alert() {
     assert_eq!((journal.starts.len(), starts.len(), journal.ends.len(), ends.len()), (100, 100, 100, 100));
     assert_eq!(journal.outcomes(), ["failed"; 100]);
     assert_eq!(journal.fold["failures"], 100, "{}", journal.fold);
+    let status = host.status();
+    assert_eq!(status[0]["consecutive_failures"], 100, "{status}");
     let opened = alerts(&host, "alert.opened");
+    assert_eq!(status[0]["alert"]["id"], opened[0]["alert"]["id"], "{status}");
     assert_eq!((opened.len(), alerts(&host, "alert.closed").len()), (1, 0));
 
     let ran = host.wrap(&options, "exit 0").run();
@@ -44,9 +47,12 @@ fn a_hundred_failures_twenty_at_a_time_are_a_hundred_and_one_alert() {
     assert_eq!(closed[0]["alert"]["id"], opened[0]["alert"]["id"]);
     assert_eq!(closed[0]["alert"]["failures"], 100);
 
+    let totals = &host.journal("many").fold["totals"];
+    assert_eq!((&totals["failed"], &totals["ok"]), (&100.into(), &1.into()), "{totals}");
     let status = host.status();
-    let text = status.to_string();
-    assert!(text.contains("many") && text.contains("\"ok\""), "{status}");
+    let job = &status[0];
+    assert_eq!((&job["label"], &job["outcome"]), (&"many".into(), &"ok".into()), "{status}");
+    assert_eq!((&job["consecutive_failures"], job.get("alert")), (&0.into(), None), "{status}");
 }
 
 /// SPEC, section 6: opens once, stays silent while it is open, closes once with the same identity.

@@ -98,3 +98,16 @@ fn nearer_levels_win() {
         assert_eq!(host.journal(expected).outcomes(), ["ok"], "{ran}");
     }
 }
+
+/// Anybody can set a variable; only a run's id is a run's id.
+#[test]
+fn a_parent_that_is_no_run_is_none() {
+    let host = Host::new();
+    for parent in ["", "x", "\"},{", "../../etc/passwd"] {
+        let ran = host.wrap(&["-l", "x"], "echo $CRONWARD_RUN_ID").env("CRONWARD_RUN_ID", parent).run();
+        assert_eq!(ran.end(), End::Code(0), "{ran}");
+        let journal = host.journal("x");
+        assert!(journal.last().get("parent").is_none() && journal.torn.is_empty(), "{ran}");
+        assert_eq!(journal.last()["run"], ran.stdout_text().trim_end(), "{ran}");
+    }
+}

@@ -11,7 +11,7 @@ fn waiting(traps: &str) -> String {
     format!("{traps}; cat hold >/dev/null & echo ready >ready; wait; wait; exit 99")
 }
 
-const NAMES: [(&str, i32); 10] = [
+const NAMES: [(&str, i32); 11] = [
     ("HUP", libc::SIGHUP),
     ("INT", libc::SIGINT),
     ("QUIT", libc::SIGQUIT),
@@ -21,6 +21,7 @@ const NAMES: [(&str, i32); 10] = [
     ("ALRM", libc::SIGALRM),
     ("WINCH", libc::SIGWINCH),
     ("CONT", libc::SIGCONT),
+    ("TSTP", libc::SIGTSTP),
     ("40", 40),
 ];
 

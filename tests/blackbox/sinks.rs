@@ -1,12 +1,12 @@
 //! What sinks can never do: delay a run, change its end, or lose an alert silently (SPEC, law 2 and
 //! section 6).
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
-use crate::support::situation::make_fifo;
-use crate::support::{End, Host, Ran};
+use crate::support::situation::{make_fifo, pipe};
+use crate::support::{End, Host, Ran, Situation, eventually, process_state};
 
 /// A run with one sink that does not do its part: start, status, output and the time it may take.
 fn undisturbed(host: &Host, name: &str, sink: &str) -> Ran {
@@ -40,6 +40,8 @@ fn no_sink_can_delay_or_change_a_run() {
     filler.set_nonblocking(true).unwrap();
     while filler.send_to(b"x", host.path("full.sock")).is_ok() {}
     make_fifo(&host.path("unread"));
+    let stuffed = host.fifo("stuffed");
+    stuffed.stuff();
     fs::create_dir(host.path("directory")).unwrap();
     let directory = host.directory().display();
     for (name, sink) in [
@@ -51,6 +53,7 @@ fn no_sink_can_delay_or_change_a_run() {
         ("full-socket", format!("dogstatsd:{directory}/full.sock")),
         ("no-socket", format!("dogstatsd:{directory}/directory")),
         ("unread-fifo", format!("jsonl:{directory}/unread")),
+        ("stuffed-fifo", format!("jsonl:{directory}/stuffed")),
         ("no-such-place", format!("jsonl:{directory}/no/such/file")),
         ("a-directory", format!("jsonl:{directory}/directory")),
         ("full-device", "jsonl:/dev/full".to_owned()),
@@ -121,4 +124,54 @@ fn without_a_sink_that_confirms_an_alert_is_one_line_on_stderr() {
     let said: Vec<_> =
         [1, 1, 1, 0, 0].iter().map(|&code| own_words(code, "exec:cat >/dev/null", "confirms")).collect();
     assert!(said.iter().all(Vec::is_empty), "{said:?}");
+}
+
+/// However many hang, the deadline is one for all.
+#[test]
+fn the_deadline_is_for_all_sinks_together() {
+    let host = Host::new();
+    let _nobody_writes = host.fifo("hold");
+    let mut options = vec!["-l", "x", "--flush-deadline", "1s"];
+    options.extend(["--sink", "exec:cat hold"].repeat(8));
+    let ran = host.wrap(&options, "exit 3").run();
+    assert_eq!(ran.end(), End::Code(3), "{ran}");
+    assert!(ran.took < Duration::from_secs(6), "{ran}");
+}
+
+/// What hangs in a sink is not left behind: under cron it would be one process more every minute.
+#[test]
+fn a_sink_that_hangs_is_not_left_behind() {
+    let host = Host::new();
+    let (pids, _nobody_writes) = (host.fifo("pids"), host.fifo("hold"));
+    let sink = "exec:echo $$ >pids; exec cat hold";
+    let ran = host.wrap(&["-l", "x", "--flush-deadline", "300ms", "--sink", sink], "exit 3").run();
+    assert_eq!(ran.end(), End::Code(3), "{ran}");
+    let pid = pids.line().parse().expect("a pid");
+    eventually("the sink's command is gone", || matches!(process_state(pid), None | Some('Z' | 'X')));
+}
+
+/// cronward's own words go to whoever listens, and to nothing else that happens to be open.
+#[test]
+fn words_that_nobody_can_hear_are_lost_and_change_nothing() {
+    let host = Host::new();
+    let gone = {
+        let (reader, writer) = pipe();
+        drop(reader);
+        writer
+    };
+    let full = OpenOptions::new().write(true).open("/dev/full").expect("a device of every Linux");
+    for (name, stderr) in [("gone", gone), ("full", full)] {
+        let ran = host.wrap(&["-l", name, "--summary", "always"], "exit 3").stderr(stderr).run();
+        assert_eq!(ran.end(), End::Code(3), "{ran}");
+        assert_eq!(host.journal(name).outcomes(), ["failed"], "{ran}");
+    }
+    let closed = Situation { closed: vec![0, 1, 2], ..Situation::default() };
+    let jsonl = format!("jsonl:{}", host.path("events.jsonl").display());
+    let options = ["-l", "closed", "--summary", "always", "--sink", &jsonl];
+    let ran = host.wrap(&options, "echo out; echo err >&2; exit 3").situation(&closed).run();
+    assert_eq!(ran.end(), End::Code(3), "{ran}");
+    let journal = host.journal("closed");
+    assert_eq!((journal.outcomes(), journal.torn.len()), (vec!["failed"], 0), "{ran}");
+    let events = fs::read_to_string(host.path("events.jsonl")).unwrap();
+    assert!(events.lines().all(|line| line.starts_with('{')), "{events}");
 }

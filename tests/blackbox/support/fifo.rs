@@ -55,6 +55,11 @@ impl Fifo {
         }
     }
 
+    /// Fills it, so that nothing more can be written.
+    pub fn stuff(&self) {
+        while (&self.file).write(&[b'x'; 4096]).is_ok() {}
+    }
+
     /// Writes a line, for one reader.
     pub fn say(&self, line: &str) {
         (&self.file).write_all(format!("{line}\n").as_bytes()).expect("a line fits into a FIFO");
