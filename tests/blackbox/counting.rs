@@ -96,3 +96,21 @@ fn an_open_alert_is_repeated_when_it_is_time() {
         assert_eq!(alerts(&host, "alert.repeated").len(), expected);
     }
 }
+
+/// Compaction replaces the file under runs that are about to append to it.
+#[test]
+fn nothing_is_lost_while_the_journal_is_compacted() {
+    let host = Host::new();
+    let line = format!("CRONWARD_ALERT_AFTER=1000 exit 1 # {}", "x".repeat(10_000));
+    for _ in 0..8 {
+        let all: Vec<_> = (0..20).map(|_| host.wrap(&["-l", "many"], &line).start()).collect();
+        for running in all {
+            let ran = running.wait();
+            assert_eq!(ran.end(), End::Code(1), "{ran}");
+            assert!(ran.stderr.is_empty(), "{ran}");
+        }
+    }
+    let fold = host.journal("many").fold;
+    assert_eq!((&fold["failures"], &fold["totals"]["failed"]), (&160.into(), &160.into()), "{fold}");
+    assert!(host.journal_size("many") < 3 << 19, "{} bytes", host.journal_size("many"));
+}

@@ -121,6 +121,32 @@ fn a_journal_that_is_something_else_is_one_warning() {
     }
 }
 
+/// What is around the journal can be wrong too; then there is no history either, and no lock.
+#[test]
+fn a_state_directory_with_something_else_in_it_is_one_warning() {
+    type Damage = fn(&Path);
+    let kinds: [(&str, Damage); 4] = [
+        ("a file", |path| fs::write(path, "x").unwrap()),
+        ("a FIFO", make_fifo),
+        ("a link", |path| symlink("/tmp", path).unwrap()),
+        ("a loop", |path| symlink(path, path).unwrap()),
+    ];
+    for (what, damage) in kinds {
+        for levels in 1..=2 {
+            let (host, journal) = with_a_journal();
+            let place = journal.ancestors().nth(levels).unwrap();
+            fs::remove_dir_all(place).unwrap();
+            damage(place);
+            let what = format!("{what} in place of {}", place.display());
+            let ran = runs_with_one_warning(&host, &what, &[]);
+            assert!(alert_was_sent(&host), "{what}: no history is no reason to be silent\n{ran}");
+            let ran = host.wrap(&["-l", "job", "--lock"], "touch ran").run();
+            assert_eq!(ran.end(), End::Code(125), "{what}\n{ran}");
+            assert!(!host.path("ran").exists(), "{what}\n{ran}");
+        }
+    }
+}
+
 #[test]
 fn a_corrupt_journal_is_kept_aside_and_a_newer_one_is_left_alone() {
     let (host, journal) = with_a_journal();

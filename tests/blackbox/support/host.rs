@@ -94,6 +94,13 @@ impl Host {
         Journal::of(&self.state_dir(), label)
     }
 
+    /// Size of a job's journal in bytes; 0 if there is none.
+    pub fn journal_size(&self, label: &str) -> u64 {
+        Journal::path(&self.state_dir(), label)
+            .and_then(|path| fs::metadata(path).ok())
+            .map_or(0, |file| file.len())
+    }
+
     /// `status --json`, parsed.
     pub fn status(&self) -> serde_json::Value {
         let ran = self.cronward(["status", "--json"]).run();

@@ -21,10 +21,13 @@ pub struct Journal {
 impl Journal {
     /// The journal of a job whose label is plain; empty if there is none.
     pub fn of(state_dir: &Path, label: &str) -> Self {
-        let path = journals(state_dir)
-            .into_iter()
-            .find(|path| path.parent().is_some_and(|job| job.ends_with(label)));
+        let path = Self::path(state_dir, label);
         path.map(|path| Self::read(&fs::read(path).expect("a journal of our own"))).unwrap_or_default()
+    }
+
+    /// Where it is, if it is.
+    pub fn path(state_dir: &Path, label: &str) -> Option<PathBuf> {
+        journals(state_dir).into_iter().find(|path| path.parent().is_some_and(|job| job.ends_with(label)))
     }
 
     fn read(bytes: &[u8]) -> Self {
