@@ -10,7 +10,7 @@ use crate::clock::{Deadline, Timestamp};
 use crate::diagnostics::{say, stderr_is_terminal};
 use crate::job::{RunId, Signal};
 use crate::journal::{Claim, Committed, Journal};
-use crate::notice::{Finished, News, Notice, Start};
+use crate::notice::{Finished, Notice, Start};
 use crate::outcome::{Ended, Ending, Exit, Outcome, Run, RunEnd, StartFailure, status};
 use crate::plan::{Plan, Summary};
 use crate::policy::{self, History, Judged, Judgement};
