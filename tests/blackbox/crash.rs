@@ -1,4 +1,5 @@
-//! cronward killed at any instant: the journal stays readable, the count stays right (SPEC, law 3).
+//! cronward killed, told to stop or out of time at any instant: the journal stays readable, the count
+//! stays right (SPEC, law 3).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -162,5 +163,47 @@ fn a_compaction_that_is_cut_short_loses_no_run() {
             let ids = fs::read_to_string(host.path("ids")).unwrap_or_default();
             before + ids.lines().count() as u64 == after
         });
+    }
+}
+
+/// What comes before cronward has begun ends it unrecorded, as it would the command; what comes after
+/// the command has ended is too late.
+#[test]
+fn a_stop_signal_at_any_instant_is_a_stop_or_too_late() {
+    let host = Host::new();
+    let seed = seed();
+    let mut instants = Instants(seed);
+    let options = ["-l", "stop", "--sink", "none"];
+    let whole = host.wrap(&options, "exit 0").run().took.min(Duration::from_millis(30));
+    for _ in 0..200 {
+        let before = host.journal("stop").ends.len();
+        let running = host.wrap(&options, "exit 0").start();
+        spin_until(Instant::now() + instants.next(whole));
+        running.signal(libc::SIGTERM);
+        let ran = running.wait();
+        let journal = host.journal("stop");
+        let outcomes: Vec<_> = journal.outcomes().split_off(before);
+        let expected: &[&[&str]] = match ran.end() {
+            End::Signal(libc::SIGTERM) => &[&["stopped"], &[]],
+            End::Code(_) | End::Signal(_) => &[&["ok"]],
+        };
+        assert!(matches!(ran.end(), End::Code(0) | End::Signal(libc::SIGTERM)), "seed {seed}: {ran}");
+        assert!(expected.contains(&&outcomes[..]), "seed {seed}: {outcomes:?}\n{ran}");
+    }
+    let journal = host.journal("stop");
+    let ends = recorded(&journal);
+    assert!(journal.starts.iter().all(|start| ends.get(&start[..]) == Some(&1)), "seed {seed}");
+}
+
+#[test]
+fn a_limit_at_any_instant_is_a_timeout_or_too_late() {
+    let host = Host::new();
+    for micros in (100..6000).step_by(50) {
+        let limit = format!("{micros}us");
+        let ran = host.wrap(&["-l", "limit", "--timeout", &limit, "--sink", "exec:true"], "exit 0").run();
+        let journal = host.journal("limit");
+        let expected = if ran.end() == End::Code(124) { "timed_out" } else { "ok" };
+        assert!(matches!(ran.end(), End::Code(0 | 124)), "{ran}");
+        assert_eq!(journal.last()["outcome"], expected, "{ran}");
     }
 }

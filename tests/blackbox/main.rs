@@ -15,6 +15,7 @@ mod environment;
 mod events;
 mod locks;
 mod metrics;
+mod passthrough;
 mod signals;
 mod sinks;
 mod statuses;

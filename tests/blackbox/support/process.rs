@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -98,6 +99,12 @@ impl<'h> Invocation<'h> {
 
     /// Starts it.
     pub fn start(self) -> Running<'h> {
+        let command = shown(&self.argv);
+        self.try_start().unwrap_or_else(|error| panic!("cannot start {command}: {error}"))
+    }
+
+    /// Starts it, if the kernel lets us.
+    pub fn try_start(self) -> io::Result<Running<'h>> {
         let (stdout_path, stderr_path) = self.host.next_output();
         let create = |path: &Path| Stdio::from(File::create(path).expect("a file in the temp directory"));
         let streams = Streams {
@@ -106,17 +113,9 @@ impl<'h> Invocation<'h> {
             stderr: self.stderr.take().unwrap_or_else(|| create(&stderr_path)),
         };
         let command = shown(&self.argv);
-        let child = situation::start(&self.argv, &self.environment, &self.cwd, streams, &self.situation)
-            .unwrap_or_else(|error| panic!("cannot start {command}: {error}"));
-        Running {
-            host: self.host,
-            child,
-            ended: false,
-            command,
-            stdout_path,
-            stderr_path,
-            began: Instant::now(),
-        }
+        let child = situation::start(&self.argv, &self.environment, &self.cwd, streams, &self.situation)?;
+        let began = Instant::now();
+        Ok(Running { host: self.host, child, ended: false, command, stdout_path, stderr_path, began })
     }
 
     /// Starts it and waits for its end.
@@ -127,7 +126,12 @@ impl<'h> Invocation<'h> {
 
 fn shown(argv: &[OsString]) -> String {
     let words: Vec<_> = argv.iter().map(|word| format!("{word:?}")).collect();
-    words.join(" ")
+    let mut line = words.join(" ");
+    if let Some((end, _)) = line.char_indices().nth(2000) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line
 }
 
 /// A process that a test has started. It is killed if the test ends before it does.
