@@ -4,9 +4,12 @@
 #![expect(dead_code, reason = "the rooms are being built")]
 #![expect(unused_imports, reason = "the rooms are being built")]
 
+mod base64;
 mod clock;
 mod diagnostics;
+mod inspect;
 mod job;
+mod journal;
 mod notice;
 mod outcome;
 mod plan;
