@@ -239,6 +239,7 @@ fn wait4(pid: i32, wait: Wait) -> (u32, Change) {
         Wait::Now => libc::WNOHANG | libc::WUNTRACED,
         Wait::ToTheEnd => 0,
     };
+    let mut patience = 10;
     loop {
         let mut status: c_int = 0;
         // SAFETY: rusage is plain old data for which zeroes are valid; both pointers are live.
@@ -248,6 +249,12 @@ fn wait4(pid: i32, wait: Wait) -> (u32, Change) {
         };
         let change = match found {
             -1 if errno() == libc::EINTR => continue,
+            // ECHILD is the one error that wait4(2) has for us. Asked a few times, since taking it for
+            // the end of a command that is still running would be worse than anything else.
+            -1 if patience > 0 => {
+                patience -= 1;
+                continue;
+            }
             -1 => Change::Gone,
             0 => Change::None,
             _ if libc::WIFSTOPPED(status) => Change::Stopped(Signal(libc::WSTOPSIG(status))),
@@ -257,7 +264,7 @@ fn wait4(pid: i32, wait: Wait) -> (u32, Change) {
     }
 }
 
-/// Waits until a child has ended, at most until the deadline; `None`: it is still running. The
+/// Waits until a child has ended, at most until the deadline; `None`: nobody can say that it has. The
 /// signals of the process are left to its main thread.
 pub fn wait_until(pid: u32, deadline: Deadline) -> Option<Ending> {
     // A thread cannot wait for SIGCHLD, which the main thread may take; a pidfd becomes readable
@@ -267,7 +274,7 @@ pub fn wait_until(pid: u32, deadline: Deadline) -> Option<Ending> {
     let ended = loop {
         match reap(pid, Wait::Now) {
             Change::Ended(ending, _) => break Some(ending),
-            Change::Gone => break Some(Ending::Exited(0)),
+            Change::Gone => break None,
             Change::None | Change::Stopped(_) if deadline.passed() => break None,
             Change::None | Change::Stopped(_) => {}
         }

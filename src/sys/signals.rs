@@ -25,6 +25,9 @@ impl SignalSet {
     /// Every signal. The kernel leaves KILL and STOP out by itself (sigprocmask(2)).
     pub const ALL: Self = Self(!0);
 
+    /// No signal.
+    pub const NONE: Self = Self(0);
+
     /// The set of one signal.
     pub fn only(signal: Signal) -> Self {
         Self(1 << (signal.0 - 1))
@@ -182,9 +185,16 @@ fn kill(target: i32, signal: Signal) {
     }
 }
 
-/// Stops this process as the terminal's stop key would have; returns when it has been continued.
-pub fn stop_self() {
-    send(std::process::id(), Signal::STOP);
+/// Stops this process by a job-control signal (TSTP, TTIN, TTOU), as the terminal stopped the
+/// command, so that the shell sees its job stopped; returns when it has been continued.
+///
+/// Not by SIGSTOP: the kernel lets a job-control signal pass without effect where nobody could
+/// continue the process (an orphaned process group, as under cron; setpgid(2)), and where the
+/// caller has it ignored.
+pub fn stop_self(signal: Signal) {
+    let mask = set_mask(SignalSet::ALL.without(signal));
+    send(std::process::id(), signal);
+    set_mask(mask);
 }
 
 /// Ends this process by a signal, so that the caller sees what it would have seen of the command.

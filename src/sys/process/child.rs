@@ -49,12 +49,10 @@ unsafe fn prepare(exec: &Exec<'_>) {
         if exec.own_group {
             libc::setpgid(0, 0);
         }
-        let mut standard: c_int = 0;
-        for given in &exec.stdio {
+        for (standard, given) in (0..).zip(&exec.stdio) {
             if let Some(given) = given {
                 libc::dup2(given.as_raw_fd(), standard);
             }
-            standard += 1;
         }
         if let Some(words) = &exec.last_words.journal {
             leave_start_line(words);

@@ -36,7 +36,7 @@ fn ending(line: &[&str]) -> Ending {
     let pid = start(&exec(&words(line), &[])).expect("started");
     match reap(pid, Wait::ToTheEnd) {
         Change::Ended(ending, _) => ending,
-        other => panic!("{other:?}"),
+        other @ (Change::None | Change::Stopped(_) | Change::Gone) => panic!("{other:?}"),
     }
 }
 
