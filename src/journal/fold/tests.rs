@@ -2,6 +2,7 @@
 
 use super::super::fixture::{Home, ended};
 use super::*;
+use crate::job::RunId;
 use crate::policy::Verdict;
 use proptest::prelude::*;
 
