@@ -252,4 +252,17 @@ mod tests {
         let sender = Sender::Process(std::process::id());
         assert_eq!(arrived, Some(Arrived { signal: Signal(libc::SIGRTMAX()), sender }));
     }
+
+    #[test]
+    fn a_signal_that_is_forgotten_does_not_act_when_it_is_unblocked() {
+        let before = set_mask(SignalSet::ALL);
+        // SAFETY: the calling thread is alive.
+        unsafe { libc::pthread_kill(libc::pthread_self(), libc::SIGXFSZ) };
+        forget(Signal(libc::SIGXFSZ));
+        forget(Signal(libc::SIGXFSZ));
+        // Its default action would end all of these tests here.
+        set_mask(SignalSet::ALL.without(Signal(libc::SIGXFSZ)));
+        assert_eq!(next(Some(Duration::ZERO)), None);
+        set_mask(before);
+    }
 }
