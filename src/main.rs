@@ -4,13 +4,18 @@
 #![expect(dead_code, reason = "the rooms are being built")]
 #![expect(unused_imports, reason = "the rooms are being built")]
 
+mod cli;
 mod clock;
+mod config;
 mod diagnostics;
 mod job;
 mod notice;
 mod outcome;
 mod plan;
 mod policy;
+mod settings;
+mod setup;
+mod shell;
 mod sinks;
 mod supervise;
 mod sys;
