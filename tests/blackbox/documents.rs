@@ -72,6 +72,7 @@ fn the_variables_that_the_job_sees_are_those_of_the_manual() {
             "--sink" => "none",
             "--severity" => "info",
             "--summary" => "never",
+            "--warn-codes" => "2",
             "--timeout" | "--kill-after" | "--lock-wait" | "--realert" | "--flush-deadline" => "9s",
             _ => "1",
         };
@@ -225,4 +226,23 @@ fn the_variables_of_an_exec_sink_are_those_of_the_manual() {
 
 fn text(event: &Value, field: &str) -> Option<String> {
     event[field].as_str().map(str::to_owned)
+}
+
+/// Events are shown with line breaks between their fields, which JSON does not mind.
+#[test]
+fn the_events_that_the_manual_and_the_readme_show_are_valid() {
+    let schema = Schema::parse(SCHEMA);
+    let shown = EVENTS_MANUAL.displays().into_iter().map(|lines| lines.join("\n"));
+    let mut events = 0;
+    for text in shown.chain(examples::blocks("json").into_iter().map(str::to_owned)) {
+        if !text.starts_with('{') {
+            continue;
+        }
+        for event in serde_json::Deserializer::from_str(&text).into_iter::<Value>() {
+            let event = event.unwrap_or_else(|error| panic!("{error}: {text}"));
+            assert_eq!(schema.faults(&event), Vec::<String>::new(), "{event:#}");
+            events += 1;
+        }
+    }
+    assert!(events >= 4, "{events} events");
 }

@@ -105,7 +105,7 @@ fn the_examples_of_the_manual_are_accepted() {
 }
 
 /// The blocks of the README that begin with this fence.
-fn blocks(language: &str) -> Vec<&'static str> {
+pub fn blocks(language: &str) -> Vec<&'static str> {
     let fence = format!("```{language}\n");
     README.split(&fence[..]).skip(1).map(|rest| rest.split("```").next().unwrap_or_default()).collect()
 }
