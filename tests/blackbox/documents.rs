@@ -77,7 +77,9 @@ fn the_variables_that_the_job_sees_are_those_of_the_manual() {
             _ => "1",
         };
         let variable = format!("CRONWARD_{}", option[2..].replace('-', "_").to_uppercase());
-        if !["CRONWARD_COMMAND", "CRONWARD_DRY_RUN", "CRONWARD_HELP", "CRONWARD_VERSION"].contains(&&variable[..]) {
+        if !["CRONWARD_COMMAND", "CRONWARD_DRY_RUN", "CRONWARD_HELP", "CRONWARD_VERSION"]
+            .contains(&&variable[..])
+        {
             invocation = invocation.env(&variable, value);
         }
     }
@@ -91,15 +93,20 @@ fn the_variables_that_the_job_sees_are_those_of_the_manual() {
         .collect();
     let mut documented = MANUAL.marked(&["ENVIRONMENT"], "Ev");
     // The variable that stands for all, and the one that is none.
-    documented.retain(|name| name.starts_with("CRONWARD_") && !["CRONWARD_KILL_AFTER", "CRONWARD_"].contains(&&name[..]));
-    documented.extend(MANUAL.items(&["ENVIRONMENT"], "Ev").into_iter().filter(|name| name.starts_with("CRONWARD_")));
+    documented.retain(|name| {
+        name.starts_with("CRONWARD_") && !["CRONWARD_KILL_AFTER", "CRONWARD_"].contains(&&name[..])
+    });
+    documented.extend(
+        MANUAL.items(&["ENVIRONMENT"], "Ev").into_iter().filter(|name| name.starts_with("CRONWARD_")),
+    );
     assert_eq!(seen, documented, "{ran}");
 }
 
 #[test]
 fn the_exit_statuses_of_the_manual_are_those_that_cronward_has() {
     let documented = MANUAL.heads(&["EXIT STATUS"]);
-    let documented: BTreeSet<i32> = documented.iter().map(|words| words[0].parse().expect("a number")).collect();
+    let documented: BTreeSet<i32> =
+        documented.iter().map(|words| words[0].parse().expect("a number")).collect();
     assert_eq!(runs::own_exit_statuses(), documented);
 }
 
@@ -112,7 +119,8 @@ fn every_outcome_is_in_the_manual_and_every_one_of_the_manual_can_be_had() {
     assert_eq!(MANUAL.items(&["OUTCOMES"], "Cm"), had);
     let schema = Schema::parse(SCHEMA);
     let listed = schema.definition("run")["properties"]["outcome"]["enum"].as_array().expect("a list");
-    let mut listed: BTreeSet<String> = listed.iter().map(|word| word.as_str().expect("a word").to_owned()).collect();
+    let mut listed: BTreeSet<String> =
+        listed.iter().map(|word| word.as_str().expect("a word").to_owned()).collect();
     assert!(listed.remove(RESERVED));
     assert_eq!(listed, had);
 }
@@ -161,7 +169,8 @@ fn every_event_of_real_runs_is_valid_and_has_no_field_that_the_schema_lacks() {
 fn assert_described(schema: &Schema, described: &Value, object: &Value, event: &Value) {
     let properties: BTreeMap<_, _> = schema.properties(described).into_iter().collect();
     for (name, value) in object.as_object().expect("an object") {
-        let property = properties.get(&name[..]).unwrap_or_else(|| panic!("'{name}' is not in the schema: {event:#}"));
+        let property =
+            properties.get(&name[..]).unwrap_or_else(|| panic!("'{name}' is not in the schema: {event:#}"));
         if let Some(inner) = referred(property).filter(|_| value.is_object()) {
             assert_described(schema, schema.definition(inner), value, event);
         }

@@ -146,7 +146,10 @@ fn the_mail_script_mails_an_alert_and_confirms_it() {
     let ran = host.wrap(&options, "exit 3").env("PATH", path).env("ALERT_MAIL_TO", "ops@example.org").run();
     let text = fs::read_to_string(&mail).unwrap_or_else(|error| panic!("no mail: {error}\n{ran}"));
     let subject = text.lines().next().expect("a first line");
-    assert!(subject.starts_with("-s|pg-backup is failing on ") && subject.ends_with("|ops@example.org|"), "{text}");
+    assert!(
+        subject.starts_with("-s|pg-backup is failing on ") && subject.ends_with("|ops@example.org|"),
+        "{text}"
+    );
     assert!(text.contains("\nowner:    db team\nrunbook:  none\n"), "{text}");
     assert!(text.contains("\"kind\":\"alert.opened\""), "{text}");
     // Somebody has taken charge, so there is nothing for cron to mail.

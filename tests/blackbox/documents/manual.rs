@@ -33,7 +33,12 @@ impl Manual {
         let heads = self.heads(titles).into_iter();
         let named = heads.filter(|words| words[0] == makro);
         let names = named.flat_map(|words| {
-            words[1..].iter().take_while(|word| **word != "Pq").filter(|word| **word != ",").copied().collect::<Vec<_>>()
+            words[1..]
+                .iter()
+                .take_while(|word| **word != "Pq")
+                .filter(|word| **word != ",")
+                .copied()
+                .collect::<Vec<_>>()
         });
         names.map(str::to_owned).collect()
     }

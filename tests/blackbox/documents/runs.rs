@@ -24,7 +24,8 @@ fn record() -> Vec<Value> {
     let wrap = |options: &[&str], line: &str| host.wrap(&[&["--sink", &sink], options].concat(), line);
 
     // One alert from its opening to its close; the sink that fails is heard of in the others.
-    let alert = ["-l", "alert", "-t", "env:prod", "--owner", "db team", "--runbook", "https://runbook.example/1"];
+    let alert =
+        ["-l", "alert", "-t", "env:prod", "--owner", "db team", "--runbook", "https://runbook.example/1"];
     wrap(&[&alert[..], &["--sink", "exec:exit 9"]].concat(), "exit 3").run();
     let again = ["--realert", "1ms"];
     // The second failure has to end a millisecond after the first, which a shell alone may not.
@@ -93,9 +94,11 @@ pub fn variables_of_exec_sink() -> BTreeSet<String> {
     let host = Host::new();
     let path = host.path("variables");
     let sink = format!("exec:env >{}", path.display());
-    let options = ["-l", "job", "--sink", &sink, "--owner", "db team", "--runbook", "https://runbook.example/1"];
+    let options =
+        ["-l", "job", "--sink", &sink, "--owner", "db team", "--runbook", "https://runbook.example/1"];
     let ran = host.wrap(&options, "exit 3").run();
-    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("the sink was not run: {error}\n{ran}"));
+    let text =
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("the sink was not run: {error}\n{ran}"));
     let names = text.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name);
     names.filter(|name| name.starts_with("CRONWARD_EVENT_")).map(str::to_owned).collect()
 }

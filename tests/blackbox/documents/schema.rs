@@ -72,7 +72,9 @@ impl Schema {
                 "maximum" => value.as_f64() <= wanted.as_f64(),
                 "minLength" => value.as_str().is_some_and(|text| text.chars().count() as u64 >= size(wanted)),
                 "minItems" => value.as_array().is_some_and(|items| items.len() as u64 >= size(wanted)),
-                "minProperties" => value.as_object().is_some_and(|object| object.len() as u64 >= size(wanted)),
+                "minProperties" => {
+                    value.as_object().is_some_and(|object| object.len() as u64 >= size(wanted))
+                }
                 "pattern" => value.as_str().is_some_and(|text| fits(text, wanted.as_str().unwrap_or(""))),
                 "required" => list(wanted).all(|name| has(value, name.as_str().expect("a name"))),
                 "dependentRequired" => wanted.as_object().into_iter().flatten().all(|(name, needs)| {
@@ -162,10 +164,16 @@ fn fits(text: &str, pattern: &str) -> bool {
         "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$" => {
             shape("xxxxxxxx-xxxx-7xxx-vxxx-xxxxxxxxxxxx")
         }
-        "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$" => shape("0000-00-00T00:00:00.000Z"),
+        "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$" => {
+            shape("0000-00-00T00:00:00.000Z")
+        }
         "^(SIG[A-Z0-9]+|signal [0-9]+)$" => match text.strip_prefix("signal ") {
             Some(number) => number.parse::<u8>().is_ok(),
-            None => text.len() > 3 && text.starts_with("SIG") && text.bytes().all(|byte| byte.is_ascii_alphanumeric()),
+            None => {
+                text.len() > 3
+                    && text.starts_with("SIG")
+                    && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            }
         },
         unknown => panic!("pattern '{unknown}' is not known here"),
     }
