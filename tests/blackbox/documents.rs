@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::support::{Host, wire};
+use crate::support::{End, Host, wire};
 use manual::Manual;
 use schema::{Schema, referred};
 
@@ -108,6 +108,18 @@ fn the_exit_statuses_of_the_manual_are_those_that_cronward_has() {
     let documented: BTreeSet<i32> =
         documented.iter().map(|words| words[0].parse().expect("a number")).collect();
     assert_eq!(runs::own_exit_statuses(), documented);
+}
+
+/// A word that was run today would be another command with the next version.
+#[test]
+fn the_reserved_words_of_the_manual_are_refused() {
+    let mut words = MANUAL.marked(&["STATUS"], "Ql");
+    words.retain(|word| !["cronward", "status"].contains(&&word[..]));
+    assert!(words.len() > 5, "{words:?}");
+    for word in words {
+        let ran = Host::new().cronward([&word]).run();
+        assert_eq!(ran.end(), End::Code(125), "{ran}");
+    }
 }
 
 /// `suspect` is reserved: readers of events know it, and no run of this version has it.
