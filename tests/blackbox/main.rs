@@ -11,6 +11,7 @@
 mod counting;
 mod crash;
 mod damaged;
+mod documents;
 mod environment;
 mod events;
 mod locks;
