@@ -57,20 +57,17 @@ class Cron(Server):
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "ROOT": directory, "CLOCK": clock},
         )
 
-    def mails(self, subject_part):
-        """The bodies, byte for byte, of the mails whose subject (the crontab's line) contains the words."""
-        bodies = []
+    def _read_mails(self):
+        """Subject (it holds the crontab's line) and body, byte for byte, of every mail so far."""
         for path in glob.glob(os.path.join(self.mails_directory, "*.mail")):
             with open(path, "rb") as file:
                 head, _, body = file.read().partition(b"\n\n")
-            if subject_part in email.message_from_bytes(head, policy=email.policy.default)["Subject"]:
-                bodies.append(body)
-        return bodies
+            yield email.message_from_bytes(head, policy=email.policy.default)["Subject"], body
+
+    def mails(self, subject_part):
+        """The bodies of the mails about lines that contain these words."""
+        return [body for subject, body in self._read_mails() if subject_part in subject]
 
     def subjects(self):
         """The subjects of all mails."""
-        subjects = []
-        for path in glob.glob(os.path.join(self.mails_directory, "*.mail")):
-            with open(path, "rb") as file:
-                subjects.append(email.message_from_bytes(file.read(), policy=email.policy.default)["Subject"])
-        return sorted(subjects)
+        return sorted(subject for subject, _ in self._read_mails())

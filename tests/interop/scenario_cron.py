@@ -150,7 +150,9 @@ def run(world):
         assert bare[0].startswith(b"first line\nand no end of the second"), f"not the job's output: {bare[0]}"
         equal(cron.mails("tick-says"), bare, "bodies")
 
-    with check("tick-killed: cron mailed what it mails without cronward, and its alert is one line in one of the mails"):
+    with check(
+        "tick-killed: cron mailed what it mails without cronward, and its alert is one line in one of the mails"
+    ):
         bare, bodies = cron.mails("killed-bare"), cron.mails("tick-killed")
         equal(set(bare), {b"Killed\n"}, "what the shell says of a killed job")
         own, others = split_lines(b"".join(bodies), b"cronward: ")

@@ -22,11 +22,24 @@ RUNS = (
     (["-l", "kinds", "--warn-after", "100ms", "--", "sleep", "0.5"], 0),
     (["-l", "outcomes", "--warn-codes", "7", "--", "sh", "-c", "exit 7"], 7),
     (["-l", "outcomes", "--timeout", "100ms", "--", "sleep", "60"], 124),
-    (["-l", "outcomes", "--severity", "critical", "--owner", "dba", "--runbook", "https://example.org/dba", "--",
-      "no-such-command-at-all"], 127),
+    (
+        [
+            "-l",
+            "outcomes",
+            "--severity",
+            "critical",
+            "--owner",
+            "dba",
+            "--runbook",
+            "https://example.org/dba",
+            "--",
+            "no-such-command-at-all",
+        ],
+        127,
+    ),
     (["-l", "outcomes", "--", "sh", "-c", "kill -KILL $$"], -9),
-    ([b"-l", b"hostile \xff \x1b[31m \n \"label\"", b"-t", b"key\xfe:\xff", b"--", b"printf", b"", b"\xff"], 0),
-)  # fmt: skip
+    ([b"-l", b'hostile \xff \x1b[31m \n "label"', b"-t", b"key\xfe:\xff", b"--", b"printf", b"", b"\xff"], 0),
+)
 
 # What a schema must refuse if it is to mean something.
 FORGERIES = (
@@ -60,46 +73,64 @@ def run(world):
     events = os.path.join(here, "events.jsonl")
     for arguments, expected in RUNS:
         run = world.cronward("--sink", f"jsonl:{events}", *arguments, state=os.path.join(here, "state"))
-        with check(f"{' '.join(word if isinstance(word, str) else ascii(word) for word in arguments)} ends with {expected}"):
+        with check(
+            f"{' '.join(word if isinstance(word, str) else ascii(word) for word in arguments)} ends with {expected}"
+        ):
             equal(run.returncode, expected, f"exit status ({run.stderr})")
 
     environment = os.path.join(here, "venv")
     subprocess.run([sys.executable, "-m", "venv", environment], check=True, stdout=subprocess.DEVNULL)
     python = os.path.join(environment, "bin/python")
     subprocess.run(
-        [python, "-m", "pip", "install", "--quiet", "--no-cache-dir", "--disable-pip-version-check", "--root-user-action=ignore", "jsonschema[format-nongpl]"],
+        [
+            python,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-cache-dir",
+            "--disable-pip-version-check",
+            "--root-user-action=ignore",
+            "jsonschema[format-nongpl]",
+        ],
         check=True,
-    )  # fmt: skip
+    )
 
     def validate(candidates):
         answers = subprocess.run(
-            [python, "-c", VALIDATE, SCHEMA], input="".join(json.dumps(event) + "\n" for event in candidates),
-            text=True, capture_output=True,
-        )  # fmt: skip
+            [python, "-c", VALIDATE, SCHEMA],
+            input="".join(json.dumps(event) + "\n" for event in candidates),
+            text=True,
+            capture_output=True,
+        )
         assert answers.returncode == 0, answers.stderr
         found = answers.stdout.splitlines()
         equal(len(found), len(candidates), "number of answers")
         return found
 
-    files = sorted(glob.glob(os.path.join(world.work, "*/events.jsonl")) + glob.glob(os.path.join(world.work, "*/alerts")))
+    files = sorted(
+        glob.glob(os.path.join(world.work, "*/events.jsonl")) + glob.glob(os.path.join(world.work, "*/alerts"))
+    )
     written = [event for path in files for event in read_events(path)]
     with check("the runs wrote an event of every kind"):
         equal({event["kind"] for event in read_events(events)}, KINDS, "kinds")
     with check(f"all {len(written)} events of {len(files)} files obey the schema"):
         assert written, "there are no events"
-        for event, answer in zip(written, validate(written)):
+        for event, answer in zip(written, validate(written), strict=True):
             assert answer == "", f"{answer}\n  in {json.dumps(event)}"
     with check("no event has a null or a number that was made up, and each has an id of its own in its file"):
         for path in files:
             ids = [event["id"] for event in read_events(path)]
             equal(len(set(ids)), len(ids), f"distinct ids in {path}")
         for event in written:
-            assert None not in (value for inner in [event, event.get("run", {}), event.get("alert", {})] for value in inner.values()), event
+            assert None not in (
+                value for inner in [event, event.get("run", {}), event.get("alert", {})] for value in inner.values()
+            ), event
     with check("the schema refuses events that are not ours"):
         sample = next(event for event in written if event["kind"] == "run.finished" and "exit_code" in event)
         forgeries = []
         for _, forge in FORGERIES:
             forgeries.append(json.loads(json.dumps(sample)))
             forge(forgeries[-1])
-        accepted = [name for (name, _), answer in zip(FORGERIES, validate(forgeries)) if answer == ""]
+        accepted = [name for (name, _), answer in zip(FORGERIES, validate(forgeries), strict=True) if answer == ""]
         equal(accepted, [], "forgeries that it accepts")

@@ -1,9 +1,11 @@
 """pg_dump of a real PostgreSQL database, wrapped: same bytes, same status, measured; and when it fails or hangs."""
 
+import contextlib
 import glob
 import json
 import os
 import re
+import signal
 import subprocess
 
 from process import Server, wait_until
@@ -28,17 +30,41 @@ class Postgres(Server):
         data = os.path.join(directory, "data")
         account = {"user": "postgres", "group": "postgres", "extra_groups": [], "cwd": directory}
         subprocess.run(
-            [f"{self.programs}/initdb", "--no-sync", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-D", data],
-            check=True, stdout=subprocess.DEVNULL, **account,
-        )  # fmt: skip
+            [
+                f"{self.programs}/initdb",
+                "--no-sync",
+                "-A",
+                "trust",
+                "-U",
+                "postgres",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "-D",
+                data,
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            **account,
+        )
         super().__init__(
             "postgres",
-            [f"{self.programs}/postgres", "-D", data, "-k", self.socket_directory, "-c", "listen_addresses=", "-c", "fsync=off"],
+            [
+                f"{self.programs}/postgres",
+                "-D",
+                data,
+                "-k",
+                self.socket_directory,
+                "-c",
+                "listen_addresses=",
+                "-c",
+                "fsync=off",
+            ],
             directory,
             # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for clients to leave.
-            stop_signal=subprocess.signal.SIGINT,
+            stop_signal=signal.SIGINT,
             **account,
-        )  # fmt: skip
+        )
         self.wait_ready(lambda: self.psql_status("postgres", "SELECT 1") == 0)
 
     def client(self, program):
@@ -62,7 +88,9 @@ def run(world):
     sinks = ["--sink", world.etsy.sink, "--sink", world.collectd.sink, "--sink", f"jsonl:{events}"]
     postgres = world.started(Postgres(os.path.join(here, "postgres")))
     postgres.psql("postgres", "CREATE DATABASE app")
-    postgres.psql("app", f"CREATE TABLE ledger AS SELECT n AS id, md5(n::text) AS entry FROM generate_series(1, {ROWS}) n")
+    postgres.psql(
+        "app", f"CREATE TABLE ledger AS SELECT n AS id, md5(n::text) AS entry FROM generate_series(1, {ROWS}) n"
+    )
     dump = [*postgres.client("pg_dump"), "app"]
 
     bare = subprocess.run(dump, capture_output=True)
@@ -77,15 +105,20 @@ def run(world):
     with hold_table(postgres):
         with subprocess.Popen(
             [world.binary, *backup, *dump],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             env={"PATH": os.environ["PATH"], "HOME": here, "CRONWARD_STATE_DIR": state},
-        ) as first:  # fmt: skip
+        ) as first:
             try:
                 wait_until("pg_dump waits for the table", lambda: waiting_dumps(postgres) == "1", 30, first)
                 second = world.cronward(*backup, *dump, state=state)
                 hung = world.cronward("-l", "pg-hung", "--timeout", "1s", *sinks, "--", *dump, state=state)
                 wait_until("the second pg_dump is gone", lambda: waiting_dumps(postgres) == "1", 30)
-                postgres.psql("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holder'")
+                postgres.psql(
+                    "postgres",
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holder'",
+                )
                 output, errors = first.communicate(timeout=60)
             finally:
                 first.kill()
@@ -105,7 +138,10 @@ def run(world):
         assert b"no_such_database" in bare_missing.stderr, f"not pg_dump's words: {bare_missing.stderr}"
         equal((bare_missing.returncode, wrapped_missing.returncode), (1, 1), "statuses without and with cronward")
         equal(wrapped_missing.stdout, bare_missing.stdout, "stdout")
-        words, alert = wrapped_missing.stderr[: len(bare_missing.stderr)], wrapped_missing.stderr[len(bare_missing.stderr) :]
+        words, alert = (
+            wrapped_missing.stderr[: len(bare_missing.stderr)],
+            wrapped_missing.stderr[len(bare_missing.stderr) :],
+        )
         equal(words, bare_missing.stderr, "pg_dump's words")
         assert re.fullmatch(rb"cronward: [^\n]*pg-missing[^\n]*\n", alert), f"not one line that names the job: {alert}"
 
@@ -151,26 +187,19 @@ def objects(value):
         yield from objects(inner)
 
 
-class hold_table:
+@contextlib.contextmanager
+def hold_table(postgres):
     """Holds the table in a transaction, so that pg_dump waits, until the backend is told to end."""
-
-    def __init__(self, postgres):
-        self.postgres = postgres
-
-    def __enter__(self):
-        self.psql = subprocess.Popen(
-            [*self.postgres.client("psql"), "-X", "-q", "app"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        )  # fmt: skip
-        self.psql.stdin.write("SET application_name = 'holder'; BEGIN; LOCK TABLE ledger; \\echo held\n")
-        self.psql.stdin.flush()
-        equal(self.psql.stdout.readline(), "held\n", "answer of psql")
-
-    def __exit__(self, *_):
-        self.psql.kill()
-        self.psql.wait()
-        self.psql.stdin.close()
-        self.psql.stdout.close()
+    argv = [*postgres.client("psql"), "-X", "-q", "app"]
+    quiet = {"stderr": subprocess.DEVNULL, "text": True}
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **quiet) as psql:
+        try:
+            psql.stdin.write("SET application_name = 'holder'; BEGIN; LOCK TABLE ledger; \\echo held\n")
+            psql.stdin.flush()
+            equal(psql.stdout.readline(), "held\n", "answer of psql")
+            yield
+        finally:
+            psql.kill()
 
 
 def waiting_dumps(postgres):

@@ -89,7 +89,9 @@ def check_measurements(world, label, runs):
 
     for field, metric in (("exit_code", "exit_code"), ("signal_number", "signal")):
         values = [run[field] for run in runs if field in run]
-        with check(f"{label}: both servers got {f'the {metric} of every run that has one' if values else f'no {metric}'}"):
+        with check(
+            f"{label}: both servers got {f'the {metric} of every run that has one' if values else f'no {metric}'}"
+        ):
             name = f"{prefix}.{metric}"
             equal([float(value) for value in etsy.values(name, "g")], values, "values sent to Etsy's server")
             # Of values within one flush interval, the server keeps the last.
