@@ -1,0 +1,95 @@
+//! Who descends from whom, by `/proc`: the process group is not enough, since a daemon leaves the
+//! group and the session; with cronward as subreaper it cannot leave the tree.
+
+use std::collections::HashMap;
+use std::fs;
+
+/// Parents of all processes that can be seen, by pid.
+pub fn parents() -> HashMap<u32, u32> {
+    let Ok(entries) = fs::read_dir("/proc") else { return HashMap::new() };
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter_map(|pid| Some((pid, parent(pid)?)))
+        .collect()
+}
+
+/// Parent of a process; `None` if it has gone.
+pub fn parent(pid: u32) -> Option<u32> {
+    // Not UTF-8: the command's name stands in it as it is.
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    parent_in(&stat)
+}
+
+/// The parent in a line of `/proc/PID/stat`: the second word behind the *last* closing parenthesis,
+/// since the name of the program may hold any byte (proc(5)).
+fn parent_in(stat: &[u8]) -> Option<u32> {
+    let behind_name = stat.iter().rposition(|&byte| byte == b')')? + 1;
+    let rest = std::str::from_utf8(&stat[behind_name..]).ok()?;
+    rest.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+/// All descendants of `ancestor`, but for `strangers` and theirs: children that it had before.
+pub fn descendants(ancestor: u32, strangers: &[u32], parents: &HashMap<u32, u32>) -> Vec<u32> {
+    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+    for (&pid, &parent) in parents {
+        children.entry(parent).or_default().push(pid);
+    }
+    let mut found = Vec::new();
+    let mut open = vec![ancestor];
+    while let Some(next) = open.pop() {
+        for &child in children.get(&next).into_iter().flatten() {
+            if child != ancestor && !strangers.contains(&child) {
+                found.push(child);
+                open.push(child);
+            }
+        }
+    }
+    found
+}
+
+/// Whether a process is `ancestor` or descends from it. A process that has gone meanwhile does not.
+pub fn descends(mut pid: u32, ancestor: u32) -> bool {
+    // Longer chains of parents do not occur; a bound costs nothing if pids are reused under us.
+    for _ in 0..1000 {
+        if pid == ancestor {
+            return true;
+        }
+        match parent(pid) {
+            Some(parent) if parent > 1 => pid = parent,
+            Some(_) | None => return false,
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parent_is_found_behind_any_program_name() {
+        assert_eq!(parent_in(b"42 (sh) S 7 42 42 0"), Some(7));
+        assert_eq!(parent_in(b"42 (a) S 1 (b)) R 9 42"), Some(9));
+        assert_eq!(parent_in(b"42 (\xff\n) Z 3 1"), Some(3));
+        assert_eq!(parent_in(b""), None);
+        assert_eq!(parent_in(b"42 (x)"), None);
+    }
+
+    #[test]
+    fn descendants_are_children_of_children_without_strangers() {
+        let parents = HashMap::from([(2, 1), (3, 2), (4, 3), (5, 2), (6, 5), (7, 1), (8, 8)]);
+        let mut found = descendants(2, &[5], &parents);
+        found.sort_unstable();
+        assert_eq!(found, [3, 4]);
+        assert!(descendants(7, &[], &parents).is_empty());
+        assert!(descendants(8, &[], &parents).is_empty());
+    }
+
+    #[test]
+    fn a_process_descends_from_its_parent() {
+        let own = std::process::id();
+        assert!(descends(own, own));
+        assert!(descends(own, parent(own).unwrap()));
+        assert!(!descends(parent(own).unwrap(), own));
+    }
+}

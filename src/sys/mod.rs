@@ -1,0 +1,13 @@
+//! The only room with `unsafe` in it: what the kernel offers and no safe crate has. Every exported
+//! function is safe, small and says which call it is.
+
+#![expect(
+    unsafe_code,
+    reason = "system calls that nix lacks or gets wrong for a wrapper; each block says why it holds"
+)]
+
+pub mod alarm;
+pub mod descriptor;
+pub mod entry;
+pub mod process;
+pub mod signals;
