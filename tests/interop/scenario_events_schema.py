@@ -7,19 +7,16 @@ import subprocess
 import sys
 
 from report import equal
-from world import read_events
+from world import objects, read_events
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SCHEMA = os.path.normpath(os.path.join(HERE, "../../schema/cronward-event.v1.schema.json"))
-
-KINDS = {"run.started", "run.overdue", "run.finished", "alert.opened", "alert.repeated", "alert.closed"}
 
 # One event of each kind and one run of each outcome that a run can have without the help of time or a crash.
 RUNS = (
     (["-l", "kinds", "--", "sh", "-c", "exit 1"], 1),
     (["-l", "kinds", "--realert", "1ms", "--", "sh", "-c", "exit 1"], 1),
     (["-l", "kinds", "-t", "env:interop", "-t", "bare", "--", "true"], 0),
-    (["-l", "kinds", "--warn-after", "100ms", "--", "sleep", "0.5"], 0),
     (["-l", "outcomes", "--warn-codes", "7", "--", "sh", "-c", "exit 7"], 7),
     (["-l", "outcomes", "--timeout", "100ms", "--", "sleep", "60"], 124),
     (
@@ -112,8 +109,12 @@ def run(world):
         glob.glob(os.path.join(world.work, "*/events.jsonl")) + glob.glob(os.path.join(world.work, "*/alerts"))
     )
     written = [event for path in files for event in read_events(path)]
-    with check("the runs wrote an event of every kind"):
-        equal({event["kind"] for event in read_events(events)}, KINDS, "kinds")
+    with check("the runs wrote an event of every kind that the schema knows"):
+        with open(SCHEMA, encoding="utf-8") as file:
+            known = [inner["kind"] for inner in objects(json.load(file)) if isinstance(inner.get("kind"), dict)]
+        kinds = {kind["const"] for kind in known if "const" in kind}
+        assert "run.finished" in kinds, f"the schema knows only {kinds}"
+        equal({event["kind"] for event in read_events(events)}, kinds, "kinds")
     with check(f"all {len(written)} events of {len(files)} files obey the schema"):
         assert written, "there are no events"
         for event, answer in zip(written, validate(written), strict=True):

@@ -59,6 +59,14 @@ def read_events(path):
         return [json.loads(line) for line in file.read().splitlines() if line]
 
 
+def objects(value):
+    """Every object of a JSON document, at any depth."""
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from objects(inner)
+
+
 def finished(path, label):
     """The finished runs of a label, in the order of their end."""
     return [event for event in read_events(path) if event["kind"] == "run.finished" and event["label"] == label]
