@@ -192,12 +192,9 @@ impl Journal {
                 };
                 transaction::commit(files, &subject, deadline)
             }
-            Err(_) => Committed {
-                lost: Vec::new(),
-                own: judge(None, run),
-                history_readable: false,
-                trouble: None,
-            },
+            Err(_) => {
+                Committed { lost: Vec::new(), own: judge(None, run), history_readable: false, trouble: None }
+            }
         };
         if self.trouble.is_some() {
             committed.trouble = None;

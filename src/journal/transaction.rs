@@ -180,9 +180,8 @@ fn in_turn(
     if turn == Turn::Ours && !readable {
         let path = files.directory.path_of(JOURNAL);
         let path = path.display();
-        let kept = compaction::keep_aside(files, journal, reading.size).and_then(|name| {
-            compaction::replace(files, journal, &record(0), reading.seen).map(|()| name)
-        });
+        let kept = compaction::keep_aside(files, journal, reading.size)
+            .and_then(|name| compaction::replace(files, journal, &record(0), reading.seen).map(|()| name));
         replaced = kept.is_ok();
         trouble = Some(match kept {
             Ok(name) => format!("'{path}' was corrupt; it is kept as '{name}', and a new one begun"),
@@ -216,12 +215,7 @@ fn in_turn(
 
 /// The runs whose cronward has died. Its byte is free once it is dead; and what it wrote before that
 /// may have come after our reading, so the journal is read again before anybody is said to be lost.
-fn lost_runs(
-    files: &Files,
-    subject: &Subject<'_>,
-    journal: &OwnedFd,
-    reading: &mut Reading,
-) -> Vec<Begun> {
+fn lost_runs(files: &Files, subject: &Subject<'_>, journal: &OwnedFd, reading: &mut Reading) -> Vec<Begun> {
     let Ok(lock) = &files.lock else { return Vec::new() };
     let dead = dead_runs(lock, subject, &mut reading.fold);
     if dead.is_empty() {
@@ -309,7 +303,8 @@ fn uncounted(subject: &Subject<'_>, before: Option<&History>) -> (Judgement, boo
 
 fn append(files: &Files, line: &[u8]) -> Result<(), String> {
     let path = files.directory.path_of(JOURNAL);
-    let fail = |why: &str| format!("this run is not remembered: '{}' cannot be written: {why}", path.display());
+    let fail =
+        |why: &str| format!("this run is not remembered: '{}' cannot be written: {why}", path.display());
     let journal = files.journal.as_ref().map_err(|why| fail(why))?;
     if !journal.writable {
         return Err(fail("it is read-only"));

@@ -192,8 +192,10 @@ fn kill(target: i32, signal: Signal) {
 /// continue the process (an orphaned process group, as under cron; setpgid(2)), and where the
 /// caller has it ignored.
 pub fn stop_self(signal: Signal) {
-    let mask = set_mask(SignalSet::ALL.without(signal));
+    // Sent while it is blocked: if the terminal's own is pending, the two are one. Sent afterwards, it
+    // would stop us a second time, just when the shell had continued us.
     send(std::process::id(), signal);
+    let mask = set_mask(SignalSet::ALL.without(signal));
     set_mask(mask);
 }
 

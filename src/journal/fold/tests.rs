@@ -96,8 +96,14 @@ fn a_lost_run_says_in_words_what_is_known_of_it() {
     let id = RunId::new();
     for (run, expected) in [
         (begun(id, "a", 2_000), "cronward died during the run (started 1970-01-01T00:00:02.000Z, pid 4711)"),
-        (begun(id, "a", 500), "the host was restarted during the run (started 1970-01-01T00:00:00.500Z, pid 4711)"),
-        (begun(id, "b", 500), "nothing was heard for 7 days of a run on host 'b' (started 1970-01-01T00:00:00.500Z, pid 4711)"),
+        (
+            begun(id, "a", 500),
+            "the host was restarted during the run (started 1970-01-01T00:00:00.500Z, pid 4711)",
+        ),
+        (
+            begun(id, "b", 500),
+            "nothing was heard for 7 days of a run on host 'b' (started 1970-01-01T00:00:00.500Z, pid 4711)",
+        ),
     ] {
         let lost = lost_run(&run, "a", boot);
         assert_eq!(lost.reason.as_deref(), Some(expected));

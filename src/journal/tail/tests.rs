@@ -72,7 +72,9 @@ fn half_a_line_at_the_end_is_read_again_next_time() {
 
 #[test]
 fn a_journal_of_rubbish_is_corrupt_and_one_that_is_merely_torn_is_not() {
-    for rubbish in ["hello\n", "\0\0\0\0", "\nnull\n", "[1]\n", "{\"v\":1}\n{\"a\":2}\n", "{\"v\":0,\"end\":{}}"] {
+    for rubbish in
+        ["hello\n", "\0\0\0\0", "\nnull\n", "[1]\n", "{\"v\":1}\n{\"a\":2}\n", "{\"v\":0,\"end\":{}}"]
+    {
         assert_eq!(whole(rubbish.as_bytes()).condition, Condition::Corrupt, "{rubbish}");
         let with_fold = [end(Some(&fold(1, 0))), rubbish.into()].concat();
         assert_eq!(whole(&with_fold).condition, Condition::Sound, "{rubbish}");
