@@ -24,7 +24,7 @@ const LASTING: Duration = Duration::from_secs(1);
 /// So many runs under way are all asked whether they live.
 const ALL_PROBED: usize = 64;
 /// Of more, so many a time, in turn: with a thousand under way each question walks a thousand locks.
-const SOME_PROBED: usize = 16;
+const SOME_PROBED: usize = 4;
 
 /// The run that is put on record.
 pub(super) struct Subject<'a> {
@@ -233,8 +233,8 @@ fn lost_runs(files: &Files, subject: &Subject<'_>, journal: &OwnedFd, reading: &
 }
 
 fn dead_runs(lock: &OwnedFd, subject: &Subject<'_>, fold: &mut Fold) -> Vec<Begun> {
-    let count = fold.under_way.count();
-    let probed = if count > ALL_PROBED { SOME_PROBED } else { count };
+    let many = fold.under_way.iter().nth(ALL_PROBED).is_some();
+    let probed = if many { SOME_PROBED } else { ALL_PROBED };
     let now = subject.run.ended_at.unwrap_or(subject.run.started_at);
     let dead = fold
         .under_way
@@ -243,7 +243,7 @@ fn dead_runs(lock: &OwnedFd, subject: &Subject<'_>, fold: &mut Fold) -> Vec<Begu
         .filter(|begun| begun.id != subject.run.id && fold::has_died(begun, subject.host, now))
         .filter(|begun| locks::is_held(lock, Byte::of_run(begun.id)) == Ok(false))
         .collect();
-    if probed < count {
+    if many {
         fold.under_way.put_back(probed);
     }
     dead
@@ -323,7 +323,7 @@ fn append_loose(files: &mut Files, subject: &Subject<'_>, line: &[u8]) -> Result
     let (journal, size) = current(files)?;
     let bytes = tail::read_range(&journal, size.saturating_sub(LARGEST_WINDOW), size);
     let record = format!("\"end\":{{\"run\":\"{}\"", subject.run.id);
-    if bytes.is_ok_and(|bytes| bytes.windows(record.len()).any(|piece| piece == record.as_bytes())) {
+    if bytes.is_ok_and(|bytes| memchr::memmem::find(&bytes, record.as_bytes()).is_some()) {
         return Ok(());
     }
     append(files, line)

@@ -2,6 +2,7 @@
 
 use super::super::fixture::{Home, ended};
 use super::*;
+use crate::job::RunId;
 use crate::policy::Verdict;
 use proptest::prelude::*;
 
@@ -133,8 +134,9 @@ proptest! {
             // Everybody in a batch sees what everybody before has appended, as late writers do.
             let mut loose = Vec::new();
             for run in runs {
-                loose.push(told(&home, run, Some(&replay)));
-                replay = home.judge(Some(&replay), run).history;
+                let judgement = home.judge(Some(&replay), run);
+                loose.push(Loose::End(Box::new(owned(&End::of(run, None, &judgement)))));
+                replay = judgement.history;
             }
             let history = after(&home, &mut fold, loose);
             // What is stored has milliseconds and microseconds.

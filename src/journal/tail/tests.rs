@@ -27,7 +27,10 @@ fn end(fold: Option<&Fold>) -> Vec<u8> {
 
 /// A fold that can be told from others by its label.
 fn fold(number: usize, seen: u64) -> Fold {
-    Fold { label: number.to_string(), seen, ..Fold::default() }
+    let mut fold = Fold::default();
+    fold.label = number.to_string();
+    fold.seen = seen;
+    fold
 }
 
 fn label(tail: &Tail) -> Option<&str> {
@@ -127,10 +130,10 @@ fn a_fold_larger_than_the_first_window_is_found() {
     let mut large = fold(9, 0);
     large.unknown.insert("ballast".to_owned(), "x".repeat(100_000).into());
     let file = tempfile::NamedTempFile::new().unwrap();
-    let journal = [end(Some(&fold(1, 0))), end(Some(&large)), start()].concat();
+    let journal = [end(None), end(Some(&large)), start()].concat();
     std::fs::write(file.path(), &journal).unwrap();
     let tail = read(&file.reopen().unwrap().into(), journal.len() as u64).unwrap();
-    assert_eq!((label(&tail), tail.loose.len()), (Some("9"), 2), "the first end and the start are loose");
+    assert_eq!((label(&tail), tail.loose.len()), (Some("9"), 2), "it had not seen the end before it");
 }
 
 /// Records as they are appended, each with a fold that has seen everything before it.
@@ -158,7 +161,8 @@ proptest! {
             // The last newline is no part of what is said.
             length - 1 <= cut
         }).count();
-        prop_assert_eq!(label(&tail), whole_records.checked_sub(1).map(|last| last.to_string()).as_deref());
+        let last = whole_records.checked_sub(1).map(|last| last.to_string());
+        prop_assert_eq!(label(&tail), last.as_deref());
     }
 
     #[test]
