@@ -15,6 +15,14 @@ impl Timestamp {
         Self(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 
+    /// When this host (or container, where /proc says so) was started, by today's setting of the
+    /// clock: good to a second or so. `None` without /proc.
+    pub fn of_boot() -> Option<Self> {
+        let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
+        let seconds: f64 = uptime.split_ascii_whitespace().next()?.parse().ok()?;
+        Some(Self(Self::now().0.saturating_sub((seconds * 1000.0) as i64)))
+    }
+
     /// From milliseconds since the epoch.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)

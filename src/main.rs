@@ -1,20 +1,89 @@
 //! cronward runs a command, stays out of its way, measures it, and says when failures have become a
-//! problem.
-#![cfg_attr(not(test), no_main)]
-#![expect(dead_code, reason = "the rooms are being built")]
-#![expect(unused_imports, reason = "the rooms are being built")]
+//! problem. This file is the table of contents: received → plan → run → exit.
 
+#![cfg_attr(not(test), no_main)]
+
+mod base64;
+mod cli;
 mod clock;
+mod config;
 mod diagnostics;
+mod human;
+mod inspect;
 mod job;
+mod journal;
 mod notice;
 mod outcome;
 mod plan;
 mod policy;
+mod run;
+mod settings;
+mod setup;
+mod shell;
 mod sinks;
 mod supervise;
 mod sys;
 
-fn cronward(_: sys::entry::Received) -> outcome::Exit {
-    outcome::Exit::Code(0)
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use cli::Invocation;
+use clock::Timestamp;
+use config::Configured;
+use job::Label;
+use outcome::{Exit, status};
+use plan::ThisHost;
+use settings::UsageError;
+use sys::entry::{self, Received};
+
+/// One invocation, from what the kernel handed over to how the process ends.
+fn cronward(received: Received) -> Exit {
+    diagnostics::report_panics();
+    // Once a command runs, panics are caught where its status is known (`run`, `supervise`).
+    match catch_unwind(AssertUnwindSafe(|| invoke(received))) {
+        Ok(Ok(exit)) => exit,
+        Ok(Err(usage)) => {
+            diagnostics::say(usage);
+            Exit::Code(status::CANNOT_RUN)
+        }
+        Err(_) => Exit::Code(status::CANNOT_RUN),
+    }
+}
+
+fn invoke(received: Received) -> Result<Exit, UsageError> {
+    let Received { args, environment, signals } = received;
+    if entry::has_foreign_rights() {
+        return Err(UsageError::new(
+            "started with rights that its caller does not have; take the set-user-ID bit off 'cronward'",
+        ));
+    }
+    match cli::parse(args)? {
+        Invocation::Print(text) => Ok(print(&text)),
+        Invocation::Status { labels, json, state_dir } => {
+            let state_dir = plan::state_dir_to_read(state_dir, environment, &ThisHost)?;
+            let labels: Vec<Label> = labels.iter().filter_map(|label| Label::new(label)).collect();
+            Ok(match inspect::status(&state_dir, &labels, json, Timestamp::now()) {
+                Ok(text) => print(&text),
+                Err(message) => {
+                    diagnostics::say(message);
+                    Exit::Code(1)
+                }
+            })
+        }
+        Invocation::Run(typed) => {
+            let configured = Configured::new(typed, environment)?;
+            let dry_run = configured.dry_run;
+            let (plan, levels) = plan::resolve(configured, &ThisHost)?;
+            let sinks = sinks::open(&plan).map_err(UsageError::new)?;
+            if dry_run {
+                let previews = |notices: &[notice::Notice]| sinks::preview(&sinks, notices);
+                return Ok(print(&setup::dry_run::render(&plan, &levels, &previews)));
+            }
+            Ok(run::run(&plan, &sinks, signals))
+        }
+    }
+}
+
+/// Text that was asked for, to stdout.
+fn print(text: &str) -> Exit {
+    Exit::Code(u8::from(!diagnostics::print(text)))
 }

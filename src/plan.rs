@@ -1,6 +1,12 @@
 //! What will be done, fully decided: validated, resolved, immutable. Below this file nobody sees a
 //! flag, a variable or a default.
 
+mod host;
+mod lists;
+mod resolve;
+mod state_dir;
+mod values;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,6 +15,10 @@ use std::time::Duration;
 use crate::job::{CommandLine, Label, RunId, Tag};
 use crate::outcome::CodeMeaning;
 use crate::policy::AlertRule;
+
+pub use host::{Host, ThisHost};
+pub use resolve::resolve;
+pub use state_dir::state_dir_to_read;
 
 /// One invocation, decided.
 #[derive(Debug)]

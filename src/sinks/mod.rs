@@ -1,8 +1,26 @@
 //! Where notices go. One trait, one table of kinds, one file a kind. Nothing here can change how
 //! cronward exits, delay the start of a job, or outlast the deadline that it is given.
 
+mod address;
+pub mod delivery;
+mod dogstatsd;
+mod exec;
+mod jsonl;
+mod statsd;
+mod transport;
+mod wire;
+
+#[cfg(test)]
+mod grammar;
+#[cfg(test)]
+mod sample;
+
+use std::ffi::OsString;
+use std::sync::Arc;
+
 use crate::clock::Deadline;
 use crate::notice::Notice;
+use crate::plan::{Plan, SinkWord, Variables};
 
 /// Whether telling a sink can make the caller wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +35,7 @@ pub enum Pace {
 pub trait Sink: Send + Sync {
     /// How it is called in messages, without secrets: `dogstatsd:127.0.0.1:8125`.
     fn name(&self) -> &str;
-    /// Whether telling it can wait.
+    /// Whether telling it can wait. Asked once the job has been started, never before.
     fn pace(&self) -> Pace;
     /// Whether a delivery without error means that somebody has taken charge of an alert.
     fn confirms(&self) -> bool;
@@ -34,4 +52,163 @@ pub trait Sink: Send + Sync {
     /// # Errors
     /// In words, without the sink's name: `refused`, `timed out`, `exit status 1: no route`.
     fn deliver(&self, notices: &[Notice], deadline: Deadline) -> Result<(), String>;
+}
+
+/// What a kind makes a sink of.
+pub struct Opening<'a> {
+    /// What stands behind the kind and the colon.
+    pub target: &'a str,
+    /// The variables that sinks read.
+    pub variables: &'a Variables,
+    /// The environment of a program that a sink runs.
+    pub environment: &'a [OsString],
+}
+
+/// One row of the table: a kind of sink.
+pub struct Kind {
+    /// The word before the colon.
+    pub name: &'static str,
+    /// Target and meaning, for help and manual.
+    pub help: &'static str,
+    /// Makes a sink, without waiting for anything; an error is in words and without the target.
+    open: fn(&Opening<'_>) -> Result<Arc<dyn Sink>, String>,
+}
+
+/// Every kind of sink, in the order of the manual.
+pub static KINDS: &[Kind] = &[
+    Kind {
+        name: "dogstatsd",
+        help: "HOST[:PORT] or /path/to.sock: metrics with tags, events, a service check",
+        open: dogstatsd::open,
+    },
+    Kind { name: "statsd", help: "HOST[:PORT]: plain counters, timers and gauges", open: statsd::open },
+    Kind {
+        name: "jsonl",
+        help: "PATH, fd:N or stderr: every notice, a JSON object a line",
+        open: jsonl::open,
+    },
+    Kind {
+        name: "exec",
+        help: "COMMAND LINE: run by /bin/sh for each alert, the event as JSON on its stdin",
+        open: exec::open,
+    },
+];
+
+/// Kinds that the manual names for a later version.
+const NOT_BUILT_YET: &[&str] =
+    &["textfile", "pushgateway", "otlp", "ping", "webhook", "pagerduty", "slack", "syslog"];
+
+/// What each sink would send for some notices, of those that it wants: its name, and one text a
+/// datagram, line or request.
+pub fn preview(sinks: &[Arc<dyn Sink>], notices: &[Notice]) -> Vec<(String, Vec<String>)> {
+    let wanted = |sink: &dyn Sink| -> Vec<Notice> {
+        notices.iter().filter(|notice| sink.wants(notice)).cloned().collect()
+    };
+    sinks.iter().map(|sink| (sink.name().to_owned(), sink.preview(&wanted(&**sink)))).collect()
+}
+
+/// The sinks of a plan, ready to be told. Nothing is looked up and nothing waits.
+///
+/// # Errors
+/// One line that names the first word that cannot be used and where it came from.
+pub fn open(plan: &Plan) -> Result<Vec<Arc<dyn Sink>>, String> {
+    plan.sinks
+        .iter()
+        .map(|word| {
+            open_one(word, &plan.variables, &plan.environment)
+                .map_err(|(shown, reason)| format!("bad sink '{shown}' in {}: {reason}", word.origin))
+        })
+        .collect()
+}
+
+/// One sink; an error with the word as it may be shown. The target of an unknown kind may be
+/// somebody's key, with a slip of the finger in the kind.
+fn open_one(
+    word: &SinkWord,
+    variables: &Variables,
+    environment: &[OsString],
+) -> Result<Arc<dyn Sink>, (String, String)> {
+    let SinkWord { kind, target, .. } = word;
+    match KINDS.iter().find(|known| known.name == kind) {
+        Some(known) => (known.open)(&Opening { target, variables, environment })
+            .map_err(|reason| (format!("{kind}:{target}"), reason)),
+        None => Err((format!("{kind}:…"), not_a_kind(kind))),
+    }
+}
+
+fn not_a_kind(kind: &str) -> String {
+    if NOT_BUILT_YET.contains(&kind) {
+        return format!("'{kind}' is not built yet; {}", kinds_are());
+    }
+    let nearest = KINDS
+        .iter()
+        .map(|known| (strsim::jaro(kind, known.name), known.name))
+        .filter(|(likeness, _)| *likeness > 0.7)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other));
+    match nearest {
+        Some((_, name)) => format!("unknown kind '{kind}' (did you mean '{name}'?; {})", kinds_are()),
+        None => format!("unknown kind '{kind}' ({})", kinds_are()),
+    }
+}
+
+fn kinds_are() -> String {
+    let names: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
+    format!("kinds are {}", names.join(", "))
+}
+
+/// `TARGET?NAME=VALUE&NAME=VALUE`, taken apart.
+///
+/// # Errors
+/// In words: what stands behind the question mark is no list of such pairs.
+fn options(target: &str) -> Result<(&str, Vec<(&str, &str)>), String> {
+    let Some((target, list)) = target.split_once('?') else {
+        return Ok((target, Vec::new()));
+    };
+    let pairs = list.split('&').map(|pair| {
+        pair.split_once('=').ok_or_else(|| format!("'{pair}' behind '?' is no option; write NAME=VALUE"))
+    });
+    Ok((target, pairs.collect::<Result<_, _>>()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(word: &str) -> String {
+        let (kind, target) = word.split_once(':').unwrap();
+        let word = SinkWord { kind: kind.into(), target: target.into(), origin: "--sink".into() };
+        let (shown, reason) = open_one(&word, &Variables::default(), &[]).err().expect(&word.kind);
+        format!("'{shown}': {reason}")
+    }
+
+    #[test]
+    fn an_unknown_kind_is_named_with_the_nearest_and_without_its_target() {
+        let kinds = "kinds are dogstatsd, statsd, jsonl, exec";
+        let said = format!("'dogstasd:…': unknown kind 'dogstasd' (did you mean 'dogstatsd'?; {kinds})");
+        assert_eq!(refused("dogstasd:secret"), said);
+        assert_eq!(refused("x:secret"), format!("'x:…': unknown kind 'x' ({kinds})"));
+        let said = format!("'pagerduty:…': 'pagerduty' is not built yet; {kinds}");
+        assert_eq!(refused("pagerduty:secret"), said);
+    }
+
+    #[test]
+    fn a_bad_target_is_shown_with_the_reason() {
+        let said = refused("dogstatsd:h?event=all");
+        assert_eq!(said, "'dogstatsd:h?event=all': unknown option 'event'; the only one is 'events'");
+        assert!(refused("dogstatsd:h?events").contains("NAME=VALUE"));
+        assert!(refused("dogstatsd:h?events=some").contains("'all' or 'none'"));
+        assert!(refused("jsonl:").contains("PATH"));
+        assert!(refused("exec: ").contains("command"));
+    }
+
+    #[test]
+    fn every_kind_of_the_table_opens_a_sink_named_after_it() {
+        for (kind, target) in [("dogstatsd", ""), ("statsd", ""), ("jsonl", "/tmp/x"), ("exec", "mail -s x")]
+        {
+            let word = SinkWord { kind: kind.into(), target: target.into(), origin: String::new() };
+            let sink = open_one(&word, &Variables::default(), &[]).ok().unwrap();
+            assert!(sink.name().starts_with(&format!("{kind}:")), "{}", sink.name());
+        }
+        assert!(KINDS.iter().all(|kind| !NOT_BUILT_YET.contains(&kind.name)));
+    }
 }

@@ -4,6 +4,7 @@
 
 mod descendants;
 mod escalate;
+mod oom;
 mod start_failure;
 
 use std::ffi::{OsStr, OsString};
@@ -47,6 +48,8 @@ pub trait Witness {
     fn lasted_a_second(&mut self);
 }
 
+pub use self::oom::verdict as out_of_memory;
+
 /// What became of the command.
 #[derive(Debug)]
 pub struct Supervised {
@@ -56,8 +59,8 @@ pub struct Supervised {
     pub end: RunEnd,
     /// What it used.
     pub usage: Option<Usage>,
-    /// From its start to its reaping, monotonic.
-    pub wall_time: Duration,
+    /// From its start to its reaping, monotonic; `None`: it never ran.
+    pub wall_time: Option<Duration>,
     /// Whether the time limit was reached.
     pub timed_out: bool,
     /// The first signal that was handed on.
@@ -95,7 +98,7 @@ pub fn supervise(task: Task<'_>, witness: &mut dyn Witness) -> Supervised {
                 pid: None,
                 end: RunEnd::NotStarted(start_failure::explain(error, task.argv, task.search_path)),
                 usage: None,
-                wall_time: began.elapsed(),
+                wall_time: None,
                 timed_out: false,
                 forwarded_signal: None,
                 stop_signal: None,
@@ -117,16 +120,30 @@ pub fn supervise(task: Task<'_>, witness: &mut dyn Witness) -> Supervised {
         grace: task.time_limit.map_or(Duration::ZERO, |time| time.grace),
     };
     quietly(|| witness.started(pid));
-    let reaped = watch.wait(witness);
+    // A defect of ours is no reason to lose the command: then it is waited for and no more.
+    let reaped = catch_unwind(AssertUnwindSafe(|| watch.wait(witness))).unwrap_or_else(|_| just_wait(pid));
     Supervised {
         pid: Some(pid),
         end: reaped.end,
         usage: reaped.usage,
-        wall_time: reaped.at.saturating_duration_since(began),
+        wall_time: Some(reaped.at.saturating_duration_since(began)),
         timed_out: watch.escalation.timed_out(),
         forwarded_signal: watch.escalation.forwarded(),
         stop_signal: watch.escalation.stop(),
     }
+}
+
+fn just_wait(pid: u32) -> Reaped {
+    let at_end = |end, usage| Reaped { end, usage, at: Instant::now() };
+    match process::reap(pid, Wait::ToTheEnd) {
+        Change::Ended(ending, usage) => at_end(RunEnd::Ended(ending), Some(usage)),
+        Change::None | Change::Stopped(_) | Change::Gone => at_end(status_lost(), None),
+    }
+}
+
+/// Nobody else reaps our child. If it happens all the same, no status is made up for it.
+fn status_lost() -> RunEnd {
+    RunEnd::Interrupted { reason: "its exit status could not be had: somebody else reaped it".to_owned() }
 }
 
 /// Calls a witness. Its panic has been reported by the panic hook; the command goes on.
@@ -229,11 +246,7 @@ impl Watch {
             Change::None => {}
             Change::Stopped(signal) => self.perform(Event::Stopped(signal)),
             Change::Ended(ending, usage) => self.reap(RunEnd::Ended(ending), Some(usage)),
-            // Nobody else reaps our child. If it happens all the same, no status is made up for it.
-            Change::Gone if self.reaped.is_none() => {
-                let reason = "its exit status could not be had: somebody else reaped it".to_owned();
-                self.reap(RunEnd::Interrupted { reason }, None);
-            }
+            Change::Gone if self.reaped.is_none() => self.reap(status_lost(), None),
             Change::Gone => {}
         }
     }
@@ -310,5 +323,38 @@ impl Watch {
             let _ = signals::next(Some(KILL_PAUSE));
             self.collect();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Ending;
+    use crate::sys::signals::{SignalSet, set_mask};
+
+    #[test]
+    fn a_witness_that_panics_does_not_disturb_the_run() {
+        let mut called = false;
+        quietly(|| {
+            called = true;
+            panic!("a defect");
+        });
+        assert!(called);
+    }
+
+    #[test]
+    fn a_command_whose_supervision_broke_is_still_waited_for() {
+        let before = set_mask(SignalSet::ALL);
+        let pid = process::spawn(&Exec {
+            argv: &["sh".into(), "-c".into(), "exit 9".into()],
+            environment: &[],
+            search_path: None,
+            stdio: [None; 3],
+            own_group: false,
+            signals: SignalState { mask: before, child_ignored: false },
+            last_words: LastWords::default(),
+        });
+        set_mask(before);
+        assert_eq!(just_wait(pid.unwrap()).end, RunEnd::Ended(Ending::Exited(9)));
     }
 }

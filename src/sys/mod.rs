@@ -7,6 +7,7 @@
 )]
 
 pub mod alarm;
+pub mod descriptor;
 pub mod entry;
 pub mod process;
 pub mod signals;

@@ -25,6 +25,9 @@ impl SignalSet {
     /// Every signal. The kernel leaves KILL and STOP out by itself (sigprocmask(2)).
     pub const ALL: Self = Self(!0);
 
+    /// No signal.
+    pub const NONE: Self = Self(0);
+
     /// The set of one signal.
     pub fn only(signal: Signal) -> Self {
         Self(1 << (signal.0 - 1))

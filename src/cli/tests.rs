@@ -1,0 +1,231 @@
+//! The command line by tables and properties.
+
+use std::os::unix::ffi::OsStringExt;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn args(words: &[&str]) -> Vec<OsString> {
+    std::iter::once(&"/opt/bin/cronward").chain(words).map(OsString::from).collect()
+}
+
+fn typed(words: &[&str]) -> Typed {
+    match parse(args(words)) {
+        Ok(Invocation::Run(typed)) => typed,
+        other => panic!("{words:?} gave {other:?}"),
+    }
+}
+
+fn refusal(words: &[&str]) -> String {
+    parse(args(words)).expect_err("a usage error").to_string()
+}
+
+fn option(setting: Setting, value: &str) -> (Setting, OsString) {
+    (setting, value.into())
+}
+
+#[test]
+fn clap_finds_no_fault_with_the_whole_grammar() {
+    whole_grammar().debug_assert();
+}
+
+#[test]
+fn options_end_at_the_first_word_that_is_none() {
+    for (line, options, words) in [
+        (&["true"][..], &[][..], &["true"][..]),
+        (&["-l", "x", "--", "true"], &[("label", "x")], &["true"]),
+        (&["-lx", "true", "-l", "y"], &[("label", "x")], &["true", "-l", "y"]),
+        (&["--label=x", "true", "--help"], &[("label", "x")], &["true", "--help"]),
+        (&["backup", "--help", "-z", "--", "k"], &[], &["backup", "--help", "-z", "--", "k"]),
+        (&["--", "--", "x"], &[], &["--", "x"]),
+        (&["--", "--timeout", "x"], &[], &["--timeout", "x"]),
+        (&["--", "status"], &[], &["status"]),
+        (&["--", ""], &[], &[""]),
+        (&["", "x"], &[], &["", "x"]),
+        (&["-", "-x"], &[], &["-", "-x"]),
+        (&["-l", "status", "status"], &[("label", "status")], &["status"]),
+        (&["--lock", "--label", "a", "x"], &[("label", "a"), ("lock", "1")], &["x"]),
+        (&["-t", "a:1", "-tb", "--tag=c=2", "x"], &[("tag", "a:1"), ("tag", "b"), ("tag", "c=2")], &["x"]),
+        (&["--label=", "x"], &[("label", "")], &["x"]),
+        (&["--label=a=b", "x"], &[("label", "a=b")], &["x"]),
+        // The last one counts, as with timeout(1).
+        (&["-l", "a", "-l", "b", "x"], &[("label", "b")], &["x"]),
+        (&["--lock", "--lock", "x"], &[("lock", "1")], &["x"]),
+        (&["-c", "echo a; echo b"], &[("command", "echo a; echo b")], &[]),
+        (&["-l", "x", "-c", ""], &[("label", "x"), ("command", "")], &[]),
+        (&["-c", "-v"], &[("command", "-v")], &[]),
+        (&["-c", "--help"], &[("command", "--help")], &[]),
+    ] {
+        let typed = typed(line);
+        let found: Vec<_> = typed
+            .options
+            .iter()
+            .map(|(setting, value)| (setting.row().long, value.to_str().unwrap()))
+            .collect();
+        assert_eq!(found, options, "{line:?}");
+        assert_eq!(typed.words, words, "{line:?}");
+        assert_eq!(typed.program, "/opt/bin/cronward");
+    }
+}
+
+#[test]
+fn usage_errors_are_one_line_that_names_the_word() {
+    for (line, message) in [
+        (&[][..], "no command; see 'cronward --help'"),
+        (&["-l", "x"], "no command; see 'cronward --help'"),
+        (&["--"], "no command; see 'cronward --help'"),
+        (
+            &["--tiemout", "5m", "x"],
+            "unknown option '--tiemout', nearest is '--timeout'; see 'cronward --help'",
+        ),
+        (
+            &["-l", "x", "--lable=y", "x"],
+            "unknown option '--lable', nearest is '--label'; see 'cronward --help'",
+        ),
+        (&["--jbo", "x"], "unknown option '--jbo'; see 'cronward --help'"),
+        (&["--retries", "3", "x"], "unknown option '--retries'; see 'cronward --help'"),
+        (&["--quiet", "x"], "unknown option '--quiet'; see 'cronward --help'"),
+        (&["-x", "y"], "unknown option '-x'; see 'cronward --help'"),
+        (&["--timeout"], "'--timeout' needs a value; see 'cronward --help'"),
+        (&["-l"], "'--label' needs a value; see 'cronward --help'"),
+        (&["--label", "--lock", "x"], "'--label' needs a value; see 'cronward --help'"),
+        (&["--lock=1", "x"], "'--lock' takes no value; see 'cronward --help'"),
+        (&["-c", "x", "y"], "-c LINE and a command 'y' cannot both be run; see 'cronward --help'"),
+        (&["status", "--jsno"], "unknown option '--jsno', nearest is '--json'; see 'cronward --help'"),
+        (
+            &["history"],
+            "'history' is not built yet; to run a command of that name write 'cronward -- history'",
+        ),
+    ] {
+        assert_eq!(refusal(line), message, "{line:?}");
+    }
+}
+
+#[test]
+fn every_reserved_subcommand_is_refused_as_the_first_word_only() {
+    for name in NOT_BUILT {
+        assert!(refusal(&[name]).contains("is not built yet"));
+        assert_eq!(typed(&["--", name]).words, [name]);
+        assert_eq!(typed(&["-l", "x", name]).words, [name]);
+    }
+}
+
+#[test]
+fn help_names_every_option_and_version_the_version() {
+    for flag in ["--help", "-h"] {
+        let Ok(Invocation::Print(help)) = parse(args(&["-l", "x", flag])) else { panic!("no help") };
+        for row in &TABLE {
+            assert!(help.contains(&format!("--{}", row.long)), "{}", row.long);
+        }
+        assert!(help.contains("cronward [OPTIONS] -c LINE"), "{help}");
+    }
+    for flag in ["--version", "-V"] {
+        let version = format!("cronward {}\n", env!("CARGO_PKG_VERSION"));
+        assert_eq!(parse(args(&[flag])), Ok(Invocation::Print(version)));
+    }
+}
+
+#[test]
+fn status_takes_labels_json_and_a_directory() {
+    let status = |labels: &[&str], json, dir: Option<&str>| Invocation::Status {
+        labels: labels.iter().map(OsString::from).collect(),
+        json,
+        state_dir: dir.map(OsString::from),
+    };
+    assert_eq!(parse(args(&["status"])), Ok(status(&[], false, None)));
+    assert_eq!(
+        parse(args(&["status", "a", "--json", "b", "--state-dir", "/s"])),
+        Ok(status(&["a", "b"], true, Some("/s")))
+    );
+    assert_eq!(parse(args(&["status", "--", "--json"])), Ok(status(&["--json"], false, None)));
+    assert!(matches!(parse(args(&["status", "--help"])), Ok(Invocation::Print(_))));
+}
+
+#[test]
+fn an_empty_argument_vector_is_a_usage_error() {
+    assert_eq!(parse(Vec::new()).unwrap_err().to_string(), "no command; see 'cronward --help'");
+}
+
+fn any_word() -> impl Strategy<Value = OsString> {
+    proptest::collection::vec(1..=255_u8, 0..12).prop_map(OsString::from_vec)
+}
+
+/// Words that are near the grammar, so that the two ways through it are both taken.
+fn option_like() -> impl Strategy<Value = OsString> {
+    let words = [
+        "-l",
+        "-t",
+        "-c",
+        "-lx",
+        "-h",
+        "-V",
+        "--",
+        "-",
+        "--lock",
+        "--lock=1",
+        "--label",
+        "--label=x",
+        "--tag",
+        "--timeout=1s",
+        "--own-group",
+        "--nope",
+        "-x",
+        "x",
+        "",
+        "status",
+    ];
+    proptest::sample::select(words.to_vec()).prop_map(OsString::from)
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_after_two_dashes_are_the_command(words in proptest::collection::vec(any_word(), 1..6)) {
+        let mut line = args(&["-l", "x", "--"]);
+        line.extend(words.iter().cloned());
+        let Ok(Invocation::Run(typed)) = parse(line) else { panic!("not a run") };
+        prop_assert_eq!(typed.words, words);
+        prop_assert_eq!(typed.options, [option(Setting::Label, "x")]);
+    }
+
+    #[test]
+    fn any_bytes_after_the_first_plain_word_are_its_arguments(
+        rest in proptest::collection::vec(any_word(), 0..6),
+    ) {
+        let mut line = args(&["--lock", "prog"]);
+        line.extend(rest.iter().cloned());
+        let Ok(Invocation::Run(typed)) = parse(line) else { panic!("not a run") };
+        prop_assert_eq!(&typed.words[1..], &rest[..]);
+    }
+
+    #[test]
+    fn any_value_of_an_option_is_taken_as_it_is(value in any_word()) {
+        let mut attached = OsString::from("--label=");
+        attached.push(&value);
+        let line = vec!["cronward".into(), attached, "x".into()];
+        let Ok(Invocation::Run(typed)) = parse(line) else { panic!("not a run") };
+        prop_assert_eq!(typed.options, [(Setting::Label, value)]);
+    }
+
+    #[test]
+    fn the_quick_grammar_never_disagrees_with_the_whole_one(
+        words in proptest::collection::vec(option_like(), 0..6),
+    ) {
+        let mut line = args(&[]);
+        line.extend(words);
+        let first = line.get(1).and_then(|word| word.to_str());
+        prop_assume!(first != Some("status"));
+        let whole = whole_grammar().try_get_matches_from(&line).ok().map(|mut m| collect(&mut m, |_| true));
+        match parse(line) {
+            Ok(Invocation::Run(typed)) => prop_assert_eq!(Some((typed.options, typed.words)), whole),
+            Ok(Invocation::Print(_)) => prop_assert!(whole.is_none()),
+            Ok(Invocation::Status { .. }) => prop_assert!(false, "not asked for"),
+            Err(error) => {
+                let refused_by_clap = whole.is_none();
+                let message = error.to_string();
+                let no_command = message.starts_with("no command") || message.starts_with("-c LINE and");
+                prop_assert!(refused_by_clap != no_command, "{}", message);
+            }
+        }
+    }
+}

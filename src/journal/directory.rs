@@ -1,0 +1,282 @@
+//! Directories and files that only this user can have made. A state directory may lie where others
+//! can write, and root's `status` reads those of users: so nothing is followed, nothing is waited
+//! for (a FIFO), and what is not a plain file or directory of our own is refused.
+
+use std::ffi::CStr;
+use std::fmt;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nix::NixPath;
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, openat};
+use nix::libc;
+use nix::sys::stat::{FchmodatFlags, FileStat, Mode, fchmod, fchmodat, fstat, mkdirat};
+use nix::unistd::geteuid;
+
+/// Mode of every directory, whatever the umask.
+const DIRECTORY_MODE: Mode = Mode::S_IRWXU;
+/// Mode of every file, whatever the umask.
+const FILE_MODE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
+/// What every open of a file here does not do: follow a link, wait for a FIFO's other end, adopt a
+/// terminal, reach the command.
+const PRUDENT: OFlag =
+    OFlag::O_NOFOLLOW.union(OFlag::O_NONBLOCK).union(OFlag::O_NOCTTY).union(OFlag::O_CLOEXEC);
+
+/// Why something is not to be had.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// The kernel says no.
+    Error(PathBuf, Errno),
+    /// It is there, and not to be trusted.
+    Untrusted(PathBuf, String),
+}
+
+impl Refusal {
+    /// Whether it is simply not there.
+    pub(super) fn is_absence(&self) -> bool {
+        matches!(self, Self::Error(_, Errno::ENOENT))
+    }
+
+    /// Whether it may be there and readable, but must not be written.
+    fn forbids_writing(&self) -> bool {
+        matches!(self, Self::Error(_, Errno::EACCES | Errno::EROFS | Errno::EPERM))
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error(path, Errno::ELOOP) => {
+                write!(f, "'{}' is a symbolic link; name what it points to", path.display())
+            }
+            Self::Error(path, error) => write!(f, "'{}': {}", path.display(), error.desc()),
+            Self::Untrusted(path, why) => write!(f, "'{}' {why}", path.display()),
+        }
+    }
+}
+
+/// How a file is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// To be read; it is not made.
+    Read,
+    /// To be read and written anywhere; made if it is missing.
+    Write,
+    /// To be read, and written at its end; made if it is missing.
+    Append,
+}
+
+impl Access {
+    fn flags(self) -> OFlag {
+        match self {
+            Self::Read => OFlag::O_RDONLY,
+            Self::Write => OFlag::O_RDWR,
+            Self::Append => OFlag::O_RDWR | OFlag::O_APPEND,
+        }
+    }
+}
+
+/// An open directory that belongs to this user and that nobody else can write.
+#[derive(Debug, Clone)]
+pub(super) struct Directory {
+    fd: Arc<OwnedFd>,
+    path: PathBuf,
+}
+
+/// Directories that have got a new entry, which is durable only once they are synced.
+pub(super) type Unsynced = Vec<Arc<OwnedFd>>;
+
+impl Directory {
+    /// Opens one that is there.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub(super) fn open(path: &Path) -> Result<Self, Refusal> {
+        Self::open_at(AT_FDCWD, path, path.to_owned())
+    }
+
+    /// Opens one, making it and what is missing above it.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub(super) fn open_or_create(path: &Path, unsynced: &mut Unsynced) -> Result<Self, Refusal> {
+        match Self::open(path) {
+            Err(refusal) if refusal.is_absence() => {}
+            other => return other,
+        }
+        let missing: Vec<&Path> = path
+            .ancestors()
+            .take_while(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.exists())
+            .collect();
+        for &directory in missing.iter().rev() {
+            create_directory(AT_FDCWD, directory)
+                .map_err(|error| Refusal::Error(directory.to_owned(), error))?;
+            let parent = match directory.parent() {
+                Some(parent) if !parent.as_os_str().is_empty() => parent,
+                _ => Path::new("."),
+            };
+            let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+            // A parent that may be entered and written but not read cannot be synced; then it is not.
+            unsynced.extend(openat(AT_FDCWD, parent, flags, Mode::empty()).ok().map(Arc::new));
+        }
+        Self::open(path)
+    }
+
+    /// Opens a directory in this one.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub(super) fn subdirectory(&self, name: &str) -> Result<Self, Refusal> {
+        Self::open_at(&*self.fd, name, self.path.join(name))
+    }
+
+    /// Opens a directory in this one, making it if it is missing.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub(super) fn subdirectory_or_create(
+        &self,
+        name: &str,
+        unsynced: &mut Unsynced,
+    ) -> Result<Self, Refusal> {
+        match self.subdirectory(name) {
+            Err(refusal) if refusal.is_absence() => {}
+            other => return other,
+        }
+        create_directory(&*self.fd, name).map_err(|error| Refusal::Error(self.path.join(name), error))?;
+        unsynced.push(Arc::clone(&self.fd));
+        self.subdirectory(name)
+    }
+
+    fn open_at<P: ?Sized + NixPath>(at: impl AsFd, name: &P, path: PathBuf) -> Result<Self, Refusal> {
+        let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let (fd, found) = openat(at, name, flags, Mode::empty())
+            .and_then(|fd| fstat(&fd).map(|found| (fd, found)))
+            .map_err(|error| Refusal::Error(path.clone(), error))?;
+        match distrust(&found).or_else(|| others_can_write(&found)) {
+            None => Ok(Self { fd: Arc::new(fd), path }),
+            Some(why) => Err(Refusal::Untrusted(path, why)),
+        }
+    }
+
+    /// Opens a file in this directory.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub(super) fn file(
+        &self,
+        name: &CStr,
+        access: Access,
+        unsynced: &mut Unsynced,
+    ) -> Result<OwnedFd, Refusal> {
+        let flags = PRUDENT | access.flags();
+        let refuse = |error| Refusal::Error(self.path_of(name), error);
+        // A file that was replaced between the two calls has no name any more: then the new one.
+        for _ in 0..3 {
+            let opened = match openat(&*self.fd, name, flags, Mode::empty()) {
+                Err(Errno::ENOENT) if access != Access::Read => match self.create(name, flags) {
+                    // Somebody else was faster.
+                    Err(Errno::EEXIST) => continue,
+                    created => {
+                        unsynced.push(Arc::clone(&self.fd));
+                        created
+                    }
+                },
+                opened => opened,
+            };
+            let fd = opened.map_err(refuse)?;
+            let found = fstat(&fd).map_err(refuse)?;
+            match distrust(&found).or_else(|| not_a_plain_file(&found)) {
+                None if found.st_nlink == 0 => {}
+                None => return Ok(fd),
+                Some(why) => return Err(Refusal::Untrusted(self.path_of(name), why)),
+            }
+        }
+        Err(refuse(Errno::ESTALE))
+    }
+
+    /// Opens a file for appending; where that is forbidden, for reading. Whether it can be written.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub(super) fn file_to_append_or_read(
+        &self,
+        name: &CStr,
+        unsynced: &mut Unsynced,
+    ) -> Result<(OwnedFd, bool), Refusal> {
+        match self.file(name, Access::Append, unsynced) {
+            Ok(fd) => Ok((fd, true)),
+            Err(refusal) if refusal.forbids_writing() => match self.file(name, Access::Read, unsynced) {
+                Ok(fd) => Ok((fd, false)),
+                Err(_) => Err(refusal),
+            },
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// Makes a file that is not there, for appending.
+    ///
+    /// # Errors
+    /// EEXIST if it is.
+    pub(super) fn create_new(&self, name: &CStr) -> nix::Result<OwnedFd> {
+        self.create(name, PRUDENT | Access::Append.flags())
+    }
+
+    fn create(&self, name: &CStr, flags: OFlag) -> nix::Result<OwnedFd> {
+        let fd = openat(&*self.fd, name, flags | OFlag::O_CREAT | OFlag::O_EXCL, FILE_MODE)?;
+        // The umask may have taken away what the mode gives. Without it the file serves this once.
+        let _ = fchmod(&fd, FILE_MODE);
+        Ok(fd)
+    }
+
+    /// The open directory.
+    pub(super) fn fd(&self) -> &Arc<OwnedFd> {
+        &self.fd
+    }
+
+    /// Its path, for messages and to be listed.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of a file in it, for messages.
+    pub(super) fn path_of(&self, name: &CStr) -> PathBuf {
+        self.path.join(std::ffi::OsStr::from_bytes(name.to_bytes()))
+    }
+}
+
+fn create_directory<P: ?Sized + NixPath>(at: impl AsFd, name: &P) -> nix::Result<()> {
+    match mkdirat(&at, name, DIRECTORY_MODE) {
+        Ok(()) => {
+            // By name, since under a umask such as 0777 it could not be opened. It fails where
+            // there is no /proc; then the umask has its way.
+            let _ = fchmodat(&at, name, DIRECTORY_MODE, FchmodatFlags::NoFollowSymlink);
+            Ok(())
+        }
+        Err(Errno::EEXIST) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn distrust(found: &FileStat) -> Option<String> {
+    (found.st_uid != geteuid().as_raw())
+        .then(|| format!("belongs to user {}; state is only trusted if it is one's own", found.st_uid))
+}
+
+fn others_can_write(found: &FileStat) -> Option<String> {
+    (found.st_mode & (libc::S_IWGRP | libc::S_IWOTH) != 0)
+        .then(|| "can be written by others; take that away (chmod go-w)".to_owned())
+}
+
+fn not_a_plain_file(found: &FileStat) -> Option<String> {
+    if found.st_mode & libc::S_IFMT != libc::S_IFREG {
+        return Some("is not a regular file; move it away".to_owned());
+    }
+    (found.st_nlink > 1).then(|| "has a second name (a hard link); move it away".to_owned())
+}
+
+#[cfg(test)]
+mod tests;

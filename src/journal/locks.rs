@@ -1,0 +1,165 @@
+//! Locks on single bytes of a job's lock file. They belong to the open file description
+//! (fcntl(2), F_OFD_SETLK), so two opens in one process exclude each other, closing another
+//! descriptor of the file gives nothing away, and the kernel releases them however a process ends.
+//! The file is never unlinked: who waits for a lock on a file that has gone waits for nobody.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+
+use crate::clock::Deadline;
+use crate::job::RunId;
+use crate::sys::alarm;
+
+/// One byte of the lock file. It need not exist: locks may lie behind the end of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Byte(i64);
+
+impl Byte {
+    /// Held while an outcome is judged and written.
+    pub(super) const TRANSACTION: Self = Self(0);
+    /// The overlap lock, held for as long as the command runs.
+    pub(super) const OVERLAP: Self = Self(1);
+
+    /// The byte that a run holds for as long as its cronward lives. Taken from the run's id: a
+    /// counter would come round to a live run's number after a reset.
+    pub(super) fn of_run(run: RunId) -> Self {
+        Self((run.low_62_bits() | 1 << 62).cast_signed())
+    }
+
+    fn as_flock(self, kind: libc::c_int) -> libc::flock {
+        libc::flock {
+            l_type: kind as libc::c_short,
+            l_whence: libc::SEEK_SET as libc::c_short,
+            l_start: self.0,
+            l_len: 1,
+            // Must be 0 for locks of open file descriptions.
+            l_pid: 0,
+        }
+    }
+}
+
+/// Takes the byte if nobody else holds it; whether it did.
+///
+/// # Errors
+/// ENOLCK, EBADF and the like: whether it is held cannot be said.
+pub(super) fn try_lock(file: &OwnedFd, byte: Byte) -> nix::Result<bool> {
+    match fcntl(file.as_fd(), FcntlArg::F_OFD_SETLK(&byte.as_flock(libc::F_WRLCK))) {
+        Ok(_) => Ok(true),
+        Err(Errno::EAGAIN) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Takes the byte, waiting for it until the deadline; whether it did. The kernel hands it from one
+/// waiter to the next; asking again and again instead was measured at 91 s for a thousand of them.
+///
+/// # Errors
+/// As [`try_lock`].
+pub(super) fn lock_until(file: &OwnedFd, byte: Byte, deadline: Deadline) -> nix::Result<bool> {
+    if try_lock(file, byte)? {
+        return Ok(true);
+    }
+    if deadline.passed() {
+        return Ok(false);
+    }
+    let lock = byte.as_flock(libc::F_WRLCK);
+    alarm::interrupting(deadline, || {
+        loop {
+            match fcntl(file.as_fd(), FcntlArg::F_OFD_SETLKW(&lock)) {
+                Ok(_) => return Ok(true),
+                Err(Errno::EINTR) if deadline.passed() => return Ok(false),
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    })
+}
+
+/// Gives the byte back.
+pub(super) fn unlock(file: &OwnedFd, byte: Byte) {
+    // Unlocking fails only on a descriptor that could not have been locked, or for lack of memory
+    // to split a range; closing the file does it then.
+    let _ = fcntl(file.as_fd(), FcntlArg::F_OFD_SETLK(&byte.as_flock(libc::F_UNLCK)));
+}
+
+/// Whether another open of the file holds the byte. One's own lock does not count.
+///
+/// # Errors
+/// As [`try_lock`]. A descriptor open for reading only will do.
+pub(super) fn is_held(file: &OwnedFd, byte: Byte) -> nix::Result<bool> {
+    let mut lock = byte.as_flock(libc::F_WRLCK);
+    fcntl(file.as_fd(), FcntlArg::F_OFD_GETLK(&mut lock))?;
+    Ok(i32::from(lock.l_type) != libc::F_UNLCK)
+}
+
+/// A byte that is given back when this goes out of scope, also by a panic.
+pub(super) struct Held<'a> {
+    file: &'a OwnedFd,
+    byte: Byte,
+}
+
+impl<'a> Held<'a> {
+    /// Takes charge of a byte that has been locked.
+    pub(super) fn new(file: &'a OwnedFd, byte: Byte) -> Self {
+        Self { file, byte }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        unlock(self.file, self.byte);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::time::Duration;
+
+    fn two_opens() -> (OwnedFd, OwnedFd, tempfile::NamedTempFile) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let open = || File::options().read(true).write(true).open(file.path()).unwrap().into();
+        (open(), open(), file)
+    }
+
+    #[test]
+    fn two_opens_in_one_process_exclude_each_other_byte_by_byte() {
+        let (one, other, _file) = two_opens();
+        assert!(try_lock(&one, Byte::OVERLAP).unwrap());
+        assert!(!try_lock(&other, Byte::OVERLAP).unwrap());
+        assert!(try_lock(&other, Byte::TRANSACTION).unwrap());
+        unlock(&one, Byte::OVERLAP);
+        assert!(try_lock(&other, Byte::OVERLAP).unwrap());
+    }
+
+    #[test]
+    fn a_byte_of_a_run_is_seen_by_others_and_free_once_its_file_is_closed() {
+        let (one, other, _file) = two_opens();
+        let run = RunId::new();
+        assert!(try_lock(&one, Byte::of_run(run)).unwrap());
+        assert!(is_held(&other, Byte::of_run(run)).unwrap());
+        assert!(!is_held(&one, Byte::of_run(run)).unwrap(), "one's own lock does not count");
+        assert!(!is_held(&other, Byte::of_run(RunId::new())).unwrap());
+        drop(one);
+        assert!(!is_held(&other, Byte::of_run(run)).unwrap());
+    }
+
+    #[test]
+    fn a_passed_deadline_does_not_wait() {
+        let (one, other, _file) = two_opens();
+        assert!(try_lock(&one, Byte::TRANSACTION).unwrap());
+        assert!(!lock_until(&other, Byte::TRANSACTION, Deadline::after(Duration::ZERO)).unwrap());
+    }
+
+    #[test]
+    fn a_held_byte_is_given_back_at_the_end_of_its_scope() {
+        let (one, other, _file) = two_opens();
+        assert!(try_lock(&one, Byte::TRANSACTION).unwrap());
+        drop(Held::new(&one, Byte::TRANSACTION));
+        assert!(try_lock(&other, Byte::TRANSACTION).unwrap());
+    }
+}

@@ -1,0 +1,250 @@
+//! What is remembered of a job: one directory, in it an append-only journal and a file of byte
+//! locks. A start is one small line, written by the child itself without reading or waiting; an
+//! outcome is one transaction under a lock, which ends in one line that carries everything that is
+//! remembered. Trouble with any of it is said in one line and never stops a job; only the overlap
+//! lock fails closed.
+
+mod compaction;
+mod directory;
+mod fold;
+mod locks;
+mod overlap;
+mod read;
+mod stored;
+mod tail;
+mod transaction;
+mod under_way;
+
+use std::ffi::CStr;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::unistd::{fdatasync, fsync};
+
+use crate::clock::{Deadline, Timestamp};
+use crate::job::{CommandLine, Label, RunId, Signal};
+use crate::outcome::Run;
+use crate::plan::OverlapRule;
+use crate::policy::Judgement;
+use crate::sys::process::{LastWords, StartLine};
+use directory::{Access, Directory, Refusal, Unsynced};
+pub use fold::Judge;
+use locks::Byte;
+pub use overlap::{Claim, OverlapLock};
+pub use read::{Entry, Remembered, UnderWayNow, entries};
+
+/// The directory of all jobs, in the state directory.
+const JOBS: &str = "jobs";
+/// The journal, in a job's directory.
+const JOURNAL: &CStr = c"runs.jsonl";
+/// The file of byte locks, in a job's directory; never unlinked.
+const LOCK: &CStr = c"lock";
+
+/// The journal of one job, open for one run.
+pub struct Journal {
+    label: Label,
+    host: String,
+    files: Result<Files, String>,
+    trouble: Option<String>,
+    begun: bool,
+    overlap_granted: bool,
+}
+
+struct Files {
+    directory: Directory,
+    journal: Result<JournalFile, String>,
+    lock: Result<Arc<OwnedFd>, String>,
+    unsynced: Unsynced,
+}
+
+struct JournalFile {
+    fd: Arc<OwnedFd>,
+    writable: bool,
+}
+
+/// What the transaction of an outcome has come to.
+#[derive(Debug)]
+pub struct Committed {
+    /// Runs that had died and are on record now, oldest first.
+    pub lost: Vec<(Run, Judgement)>,
+    /// What the run makes of its job.
+    pub own: Judgement,
+    /// Whether the history before it could be read; if not, failures were judged without it.
+    pub history_readable: bool,
+    /// One line for stderr, unless [`Journal::trouble`] has said it before.
+    pub trouble: Option<String>,
+}
+
+impl Journal {
+    /// Opens the journal of `label`, making it if it is missing. Never fails: the run goes on
+    /// without what cannot be had. `host` is the name that runs started here are known by.
+    pub fn open(state_dir: &Result<PathBuf, String>, label: &Label, host: &str) -> Self {
+        let files = match state_dir {
+            Ok(path) => Files::open(path, label).map_err(|refusal| refusal.to_string()),
+            Err(why) => Err(why.clone()),
+        };
+        let trouble = match &files {
+            Err(why) => Some(why.clone()),
+            Ok(Files { journal: Err(why), .. } | Files { lock: Err(why), .. }) => Some(why.clone()),
+            Ok(Files { journal: Ok(journal), directory, .. }) if !journal.writable => {
+                Some(format!("'{}' cannot be written", directory.path_of(JOURNAL).display()))
+            }
+            Ok(_) => None,
+        };
+        Self {
+            label: label.clone(),
+            host: under_way::plain_host(host),
+            files,
+            trouble: trouble.map(|why| format!("this run may not be remembered: {why}")),
+            begun: false,
+            overlap_granted: false,
+        }
+    }
+
+    /// One line for stderr if something is wrong with the state; to be said once a run.
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+
+    /// Takes the overlap lock for a run, before [`Self::begin`]. `pause` waits that long, or until a
+    /// stop signal comes, which it returns.
+    pub fn claim(
+        &mut self,
+        rule: &OverlapRule,
+        run: RunId,
+        pause: &mut dyn FnMut(Duration) -> Option<Signal>,
+    ) -> Claim {
+        let files = match &self.files {
+            Ok(files) => files,
+            Err(why) => return Claim::Unusable(format!("the overlap lock cannot be used: {why}")),
+        };
+        let claim = match &files.lock {
+            Ok(lock) => overlap::claim(lock, rule, run, pause),
+            Err(why) => return Claim::Unusable(format!("the overlap lock cannot be used: {why}")),
+        };
+        self.overlap_granted = matches!(claim, Claim::Granted(_));
+        match claim {
+            Claim::Unusable(why) => {
+                let path = files.directory.path_of(LOCK);
+                Claim::Unusable(format!("the overlap lock '{}' cannot be used: {why}", path.display()))
+            }
+            other => other,
+        }
+    }
+
+    /// Takes the byte by which others see that the run's cronward lives, and prepares what the child
+    /// leaves on record just before it executes the command. Nothing is read and nothing waited for.
+    ///
+    /// Without that byte there is no record of the start either: the next run would take this one
+    /// for dead while it lives.
+    pub fn begin(&mut self, run: RunId, started_at: Timestamp) -> LastWords {
+        let Ok(files) = &self.files else { return LastWords::default() };
+        let Ok(lock) = &files.lock else { return LastWords::default() };
+        let alive = locks::try_lock(lock, Byte::of_run(run)).unwrap_or(false);
+        let journal = match &files.journal {
+            Ok(journal) if journal.writable && alive => {
+                let (line, pid_at) = stored::start_line(run, started_at, &self.host);
+                Some(StartLine {
+                    journal: Arc::clone(&journal.fd),
+                    directory: Arc::clone(files.directory.fd()),
+                    name: JOURNAL.to_owned(),
+                    line,
+                    pid_at,
+                })
+            }
+            Ok(_) | Err(_) => None,
+        };
+        self.begun = journal.is_some();
+        let lock = self.overlap_granted.then(|| (Arc::clone(lock), overlap::COMMAND_RECORD));
+        LastWords { journal, lock }
+    }
+
+    /// Makes the start durable; to be called, on a helper thread, once the run has lasted a second.
+    /// `None` if there is no start on record.
+    pub fn start_syncer(&self) -> Option<impl FnOnce() + Send + 'static> {
+        let files = self.files.as_ref().ok().filter(|_| self.begun)?;
+        let journal = Arc::clone(&files.journal.as_ref().ok()?.fd);
+        let directories = files.unsynced.clone();
+        Some(move || sync(&journal, &directories))
+    }
+
+    /// Judges a run and puts it on record, with every run found to have died before it. It waits for
+    /// its turn until the deadline; if that passes, the run is judged by what can be read and put on
+    /// record for the next one to count.
+    pub fn commit(
+        &mut self,
+        run: &Run,
+        command: &CommandLine,
+        deadline: Deadline,
+        judge: Judge<'_>,
+    ) -> Committed {
+        let mut committed = match &mut self.files {
+            Ok(files) => {
+                let subject = transaction::Subject {
+                    run,
+                    command,
+                    label: &self.label,
+                    host: &self.host,
+                    begun: self.begun,
+                    judge,
+                };
+                transaction::commit(files, &subject, deadline)
+            }
+            Err(_) => Committed {
+                lost: Vec::new(),
+                own: judge(None, run),
+                history_readable: false,
+                trouble: None,
+            },
+        };
+        if self.trouble.is_some() {
+            committed.trouble = None;
+        }
+        committed
+    }
+}
+
+impl Files {
+    fn open(state_dir: &std::path::Path, label: &Label) -> Result<Self, Refusal> {
+        let mut unsynced = Unsynced::new();
+        let directory = Directory::open_or_create(state_dir, &mut unsynced)?
+            .subdirectory_or_create(JOBS, &mut unsynced)?
+            .subdirectory_or_create(&label.file_name(), &mut unsynced)?;
+        let journal = JournalFile::open(&directory, &mut unsynced).map_err(|refusal| refusal.to_string());
+        let lock = directory
+            .file(LOCK, Access::Write, &mut unsynced)
+            .map(Arc::new)
+            .map_err(|refusal| refusal.to_string());
+        Ok(Self { directory, journal, lock, unsynced })
+    }
+
+    /// The journal by its name, after a compaction has put another file there.
+    fn reopen(&mut self) -> Result<&JournalFile, String> {
+        self.journal = JournalFile::open(&self.directory, &mut self.unsynced).map_err(|r| r.to_string());
+        self.journal.as_ref().map_err(Clone::clone)
+    }
+}
+
+impl JournalFile {
+    fn open(directory: &Directory, unsynced: &mut Unsynced) -> Result<Self, Refusal> {
+        let (fd, writable) = directory.file_to_append_or_read(JOURNAL, unsynced)?;
+        Ok(Self { fd: Arc::new(fd), writable })
+    }
+}
+
+/// Makes a journal durable, and the names of what was made for it.
+fn sync(journal: &OwnedFd, directories: &[Arc<OwnedFd>]) {
+    // A file system that cannot sync, or fails at it, will have said so to somebody who can act on
+    // it; what was written is as good as it can be.
+    let _ = fdatasync(journal);
+    for directory in directories {
+        let _ = fsync(directory);
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;

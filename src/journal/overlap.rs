@@ -1,0 +1,250 @@
+//! The overlap lock: no second run of a label at the same time. It is a byte of the lock file, so
+//! the kernel releases it when its holder dies; but the holder's command may outlive it. So the file
+//! also says who holds it, and the command itself leaves its line of `/proc/self/stat` there before
+//! it is executed: pid and start time tell an orphan from a stranger that was given the same pid.
+//! Unlike everything else here it fails closed.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::sys::uio::{pread, pwrite};
+use serde::{Deserialize, Serialize};
+
+use super::locks::{Byte, try_lock, unlock};
+use crate::clock::{Deadline, Timestamp};
+use crate::job::{RunId, Signal};
+use crate::plan::OverlapRule;
+
+/// Room for the holder, in bytes; behind it the command's record begins.
+const HOLDER_ROOM: usize = 512;
+/// Where the command leaves its record.
+pub(super) const COMMAND_RECORD: u64 = HOLDER_ROOM as u64;
+/// Room for both.
+const RECORD_ROOM: usize = 2 * HOLDER_ROOM;
+/// How often a lock that is held is tried again.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+
+/// What became of the attempt to take the overlap lock.
+#[derive(Debug)]
+pub enum Claim {
+    /// It is ours.
+    Granted(OverlapLock),
+    /// Another run has it, or its command still runs.
+    Held {
+        /// Who, in words.
+        reason: String,
+    },
+    /// Nobody can say whether it is held: why, and what to do.
+    Unusable(String),
+    /// A stop signal came while it was waited for.
+    Stopped(Signal),
+}
+
+/// The overlap lock; released when this goes out of scope.
+#[derive(Debug)]
+pub struct OverlapLock {
+    file: Arc<OwnedFd>,
+}
+
+impl Drop for OverlapLock {
+    fn drop(&mut self) {
+        // Overwritten and not cut off, so that the next holder finds room for its record on a disk
+        // that is full. If it fails, the record speaks of a command that has been reaped.
+        let _ = pwrite(&self.file, &[0; RECORD_ROOM], 0);
+        unlock(&self.file, Byte::OVERLAP);
+    }
+}
+
+/// Who holds the lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Holder {
+    run: String,
+    pid: u32,
+    since: i64,
+    #[serde(flatten)]
+    place: Place,
+}
+
+/// Where a pid means anything; empty without /proc.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Place {
+    boot: String,
+    pid_namespace: String,
+}
+
+impl Place {
+    fn here() -> Self {
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+        Self { boot: boot.trim().to_owned(), pid_namespace: namespace.to_string_lossy().into_owned() }
+    }
+
+    fn is_known(&self) -> bool {
+        !self.boot.is_empty() && !self.pid_namespace.is_empty()
+    }
+}
+
+/// Takes the lock for a run, waiting as the rule says. `pause` waits that long, or until a stop
+/// signal comes.
+pub(super) fn claim(
+    file: &Arc<OwnedFd>,
+    rule: &OverlapRule,
+    run: RunId,
+    pause: &mut dyn FnMut(Duration) -> Option<Signal>,
+) -> Claim {
+    let deadline = Deadline::after(rule.wait);
+    loop {
+        let reason = match attempt(file, run) {
+            Claim::Held { reason } => reason,
+            decided @ (Claim::Granted(_) | Claim::Unusable(_) | Claim::Stopped(_)) => return decided,
+        };
+        let left = deadline.left();
+        if left.is_zero() {
+            return Claim::Held { reason };
+        }
+        if let Some(signal) = pause(left.min(ASK_AGAIN)) {
+            return Claim::Stopped(signal);
+        }
+    }
+}
+
+fn attempt(file: &Arc<OwnedFd>, run: RunId) -> Claim {
+    match try_lock(file, Byte::OVERLAP) {
+        Ok(true) => {}
+        Ok(false) => return Claim::Held { reason: holder_in_words(file) },
+        Err(error) => return Claim::Unusable(format!("it cannot be locked: {}", error.desc())),
+    }
+    let here = Place::here();
+    let refuse = |claim| {
+        unlock(file, Byte::OVERLAP);
+        claim
+    };
+    match record_left(file).and_then(|record| command_left_behind(&record, &here)) {
+        Ok(None) => {}
+        Ok(Some(reason)) => return refuse(Claim::Held { reason }),
+        Err(why) => return refuse(Claim::Unusable(why)),
+    }
+    let holder = Holder {
+        run: run.to_string(),
+        pid: std::process::id(),
+        since: Timestamp::now().as_millis(),
+        place: here,
+    };
+    match pwrite(file, &record_of(&holder), 0) {
+        Ok(RECORD_ROOM) => Claim::Granted(OverlapLock { file: Arc::clone(file) }),
+        Ok(_) => refuse(Claim::Unusable("there is no room for its record; free some disk space".to_owned())),
+        Err(error) => refuse(Claim::Unusable(format!("its record cannot be written: {}", error.desc()))),
+    }
+}
+
+/// The holder's record, and zeros where its command will leave its own.
+fn record_of(holder: &Holder) -> [u8; RECORD_ROOM] {
+    let mut record = [0; RECORD_ROOM];
+    // A run id, two numbers and two names of the kernel's always fit and always serialize.
+    let text = serde_json::to_vec(holder).unwrap_or_default();
+    for (place, byte) in record[..HOLDER_ROOM].iter_mut().zip(text) {
+        *place = byte;
+    }
+    record
+}
+
+fn record_left(file: &OwnedFd) -> Result<[u8; RECORD_ROOM], String> {
+    let mut record = [0; RECORD_ROOM];
+    // A new file is shorter, and the rest of the record zero.
+    pread(file, &mut record, 0).map_err(|error| format!("its record cannot be read: {}", error.desc()))?;
+    Ok(record)
+}
+
+/// The text in a field that is filled up with zeros.
+fn text_in(field: &[u8]) -> &[u8] {
+    let length = field.iter().position(|&byte| byte == 0).unwrap_or(field.len());
+    &field[..length]
+}
+
+fn holder_in_words(file: &OwnedFd) -> String {
+    let record = record_left(file).unwrap_or([0; RECORD_ROOM]);
+    match serde_json::from_slice::<Holder>(text_in(&record[..HOLDER_ROOM])) {
+        Ok(Holder { run, pid, since, .. }) => {
+            let since = Timestamp::from_millis(since);
+            format!("the lock is held by run {run} since {since} (cronward's pid {pid})")
+        }
+        // Taken a moment ago: the record comes next.
+        Err(_) => "the lock is held by another run".to_owned(),
+    }
+}
+
+/// What there is to say if the command of a dead holder still runs.
+///
+/// # Errors
+/// Why that cannot be said, and what to do.
+fn command_left_behind(record: &[u8; RECORD_ROOM], here: &Place) -> Result<Option<String>, String> {
+    let (holder, command) = record.split_at(HOLDER_ROOM);
+    let holder = text_in(holder);
+    if holder.is_empty() {
+        return Ok(None);
+    }
+    let remedy = "make sure that the command is not running, then empty the file";
+    let holder: Holder = serde_json::from_slice(holder)
+        .map_err(|_| format!("its record of the last run cannot be read; {remedy}"))?;
+    if !here.is_known() || !holder.place.is_known() {
+        return Err(format!(
+            "cronward died in run {}, and without /proc nobody can say whether the command still runs; \
+             mount /proc, or {remedy}",
+            holder.run
+        ));
+    }
+    let command = text_in(command);
+    if holder.place != *here || command.is_empty() {
+        // Another boot or another container; or it was not executed.
+        return Ok(None);
+    }
+    let Some(left) = Process::parse(command) else {
+        return Err(format!("its record of the last command cannot be read; {remedy}"));
+    };
+    let now = match fs::read(format!("/proc/{}/stat", left.pid)) {
+        Ok(stat) => Process::parse(&stat),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        // Ended while it was read.
+        Err(error) if error.raw_os_error() == Some(nix::libc::ESRCH) => None,
+        Err(error) => return Err(format!("'/proc/{}/stat' cannot be read: {error}", left.pid)),
+    };
+    Ok(now.filter(|now| now.is(&left)).map(|now| {
+        format!("cronward died in run {}, but its command still runs (pid {})", holder.run, now.pid)
+    }))
+}
+
+/// A process as in `/proc/PID/stat` (proc(5)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Process {
+    pid: u32,
+    state: u8,
+    /// In clock ticks since boot.
+    start_time: u64,
+}
+
+impl Process {
+    /// The second field is the command's name in parentheses, and may itself hold blanks and
+    /// parentheses; the others hold neither.
+    fn parse(stat: &[u8]) -> Option<Self> {
+        let name_end = stat.iter().rposition(|&byte| byte == b')')?;
+        let text = |bytes| std::str::from_utf8(bytes).ok();
+        let pid = text(stat.split(|&byte| byte == b' ').next()?)?.parse().ok()?;
+        let mut fields = text(&stat[name_end + 1..])?.split_ascii_whitespace();
+        let state = *fields.next()?.as_bytes().first()?;
+        // Field 22, where the state is field 3.
+        let start_time = fields.nth(18)?.parse().ok()?;
+        Some(Self { pid, state, start_time })
+    }
+
+    /// Whether this one, as it is now, is the one that was left, and alive. One that nobody reaps, as
+    /// in a container whose first process does not, stays a zombie for ever and has ended all the same.
+    fn is(&self, left: &Self) -> bool {
+        self.pid == left.pid && self.start_time == left.start_time && !b"ZXx".contains(&self.state)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+//! Reading the journals of all jobs, for those who only look: nothing is made, written or waited for.
+
+use std::num::NonZeroU32;
+use std::path::Path;
+
+use super::directory::{Access, Directory, Refusal, Unsynced};
+use super::locks::{self, Byte};
+use super::stored::Fold;
+use super::tail::{self, Condition};
+use super::{JOBS, JOURNAL, LOCK, fold, under_way};
+use crate::clock::Timestamp;
+use crate::job::RunId;
+use crate::outcome::Run;
+use crate::policy::{self, AlertAfter, AlertRule, History, Judged, Judgement};
+
+/// A job that has a directory.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its label, as it was given; the file name if that is all there is.
+    pub label: String,
+    /// What is remembered of it, or why that cannot be read.
+    pub remembered: Result<Remembered, String>,
+}
+
+/// What is remembered of a job.
+#[derive(Debug)]
+pub struct Remembered {
+    /// Its history.
+    pub history: History,
+    /// Its runs that have started and not ended, oldest first.
+    pub under_way: Vec<UnderWayNow>,
+}
+
+/// A run that has started and not ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnderWayNow {
+    /// Its id.
+    pub id: RunId,
+    /// When it was started.
+    pub started_at: Timestamp,
+    /// Process id of the command.
+    pub pid: u32,
+    /// Whether its cronward lives; if not, the next run will put it on record as `interrupted`.
+    pub alive: bool,
+}
+
+/// Every job of a state directory by label; none if there is no such directory.
+///
+/// # Errors
+/// In words: why the directory cannot be read.
+pub fn entries(state_dir: &Path, now: Timestamp) -> Result<Vec<Entry>, String> {
+    let jobs = match Directory::open(state_dir).and_then(|state| state.subdirectory(JOBS)) {
+        Ok(jobs) => jobs,
+        Err(refusal) if refusal.is_absence() => return Ok(Vec::new()),
+        Err(refusal) => return Err(refusal.to_string()),
+    };
+    let path = jobs.path().to_owned();
+    let fail = |error: std::io::Error| format!("'{}' cannot be read: {error}", path.display());
+    let host = nix::unistd::gethostname().unwrap_or_default();
+    let host = under_way::plain_host(&host.to_string_lossy());
+    let mut entries = Vec::new();
+    for found in std::fs::read_dir(&path).map_err(fail)? {
+        let name = found.map_err(fail)?.file_name().to_string_lossy().into_owned();
+        let (label, remembered) = match read_job(&jobs, &name, &host, now) {
+            Ok((label, remembered)) => (label, Ok(remembered)),
+            Err(why) => (String::new(), Err(why)),
+        };
+        let label = if label.is_empty() { label_of(&name) } else { label };
+        entries.push(Entry { label, remembered });
+    }
+    entries.sort_by(|one, other| one.label.cmp(&other.label));
+    Ok(entries)
+}
+
+fn read_job(
+    jobs: &Directory,
+    name: &str,
+    host: &str,
+    now: Timestamp,
+) -> Result<(String, Remembered), String> {
+    let in_words = |refusal: Refusal| refusal.to_string();
+    let directory = jobs.subdirectory(name).map_err(in_words)?;
+    let path = directory.path_of(JOURNAL);
+    let fail = |why: &str| format!("'{}' {why}", path.display());
+    let (size, journal) = match directory.file(JOURNAL, Access::Read, &mut Unsynced::new()) {
+        Ok(journal) => {
+            let found = nix::sys::stat::fstat(&journal).map_err(|error| fail(error.desc()))?;
+            (found.st_size.unsigned_abs(), journal)
+        }
+        Err(refusal) if refusal.is_absence() => {
+            let nothing = Remembered { history: History::default(), under_way: Vec::new() };
+            return Ok((String::new(), nothing));
+        }
+        Err(refusal) => return Err(in_words(refusal)),
+    };
+    let tail = tail::read(&journal, size).map_err(|error| fail(error.desc()))?;
+    match tail.condition {
+        Condition::Sound => {}
+        Condition::Corrupt => return Err(fail("is corrupt; the next run will put it aside")),
+        Condition::Newer(version) => {
+            return Err(fail(&format!("was written by a newer cronward (version {version} of the format)")));
+        }
+    }
+    let mut fold = tail.fold.map_or_else(Fold::default, |fold| *fold);
+    fold::catch_up(&mut fold, tail.loose, &judge_without_rule);
+    let mut under_way = Vec::new();
+    if !fold.under_way.is_empty() {
+        let lock = directory.file(LOCK, Access::Read, &mut Unsynced::new()).map_err(in_words)?;
+        under_way.extend(fold.under_way.iter().map(|begun| UnderWayNow {
+            id: begun.id,
+            started_at: begun.started_at,
+            pid: begun.pid,
+            alive: !fold::has_died(&begun, host, now)
+                || locks::is_held(&lock, Byte::of_run(begun.id)).unwrap_or(true),
+        }));
+    }
+    let history = fold.history();
+    Ok((fold.label, Remembered { history, under_way }))
+}
+
+/// The streak does not depend on the alert rule; and whether the alert is open is taken from what a
+/// run told the world, not from this.
+fn judge_without_rule(history: Option<&History>, run: &Run) -> Judgement {
+    let rule =
+        AlertRule { after: AlertAfter::InARow(NonZeroU32::MAX), realert: None, recover_after: NonZeroU32::MAX };
+    let judged = Judged {
+        id: run.id,
+        outcome: run.outcome,
+        ended_at: run.ended_at.unwrap_or(run.started_at),
+        wall_time: run.wall_time,
+        alert_key: "",
+    };
+    policy::judge(history.unwrap_or(&History::default()), &judged, &rule)
+}
+
+/// The label that a file name stands for; of one that was cut, what is left of it.
+fn label_of(file_name: &str) -> String {
+    let mut bytes = Vec::with_capacity(file_name.len());
+    let mut rest = file_name.as_bytes();
+    while let Some((&byte, others)) = rest.split_first() {
+        let code = others
+            .get(..2)
+            .filter(|digits| byte == b'%' && digits.iter().all(u8::is_ascii_hexdigit))
+            .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        bytes.push(code.unwrap_or(byte));
+        rest = if code.is_some() { &others[2..] } else { others };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::Label;
+    use proptest::prelude::*;
+    use std::ffi::OsStr;
+
+    proptest! {
+        #[test]
+        fn a_label_is_read_back_from_its_file_name(text in ".{1,40}") {
+            let label = Label::new(OsStr::new(&text)).unwrap();
+            prop_assert_eq!(label_of(&label.file_name()), text);
+        }
+    }
+
+    #[test]
+    fn a_percent_sign_that_is_none_of_ours_stands_for_itself() {
+        assert_eq!(label_of("100%"), "100%");
+        assert_eq!(label_of("%zz%4"), "%zz%4");
+        assert_eq!(label_of("%+1"), "%+1", "a sign is no hexadecimal digit");
+    }
+}

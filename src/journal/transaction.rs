@@ -1,0 +1,339 @@
+//! Putting an outcome on record: read the end of the journal, fold in what is not yet, find who
+//! died, judge, append one line. Others wait meanwhile, so nothing in here waits for a disk.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::sys::stat::fstat;
+
+use super::compaction::{self, write_whole};
+use super::fold::{self, Judge};
+use super::locks::{self, Byte, Held};
+use super::stored::{End, Fold, outcome_line};
+use super::tail::{self, Condition, LARGEST_WINDOW};
+use super::under_way::Begun;
+use super::{Committed, Files, JOURNAL, sync};
+use crate::clock::{Deadline, Timestamp};
+use crate::job::{CommandLine, Label};
+use crate::outcome::Run;
+use crate::policy::{History, Judgement, Verdict};
+
+/// From this wall time on a run's start was synced, and so is its end.
+const LASTING: Duration = Duration::from_secs(1);
+/// So many runs under way are all asked whether they live.
+const ALL_PROBED: usize = 64;
+/// Of more, so many a time, in turn: with a thousand under way each question walks a thousand locks.
+const SOME_PROBED: usize = 16;
+
+/// The run that is put on record.
+pub(super) struct Subject<'a> {
+    pub(super) run: &'a Run,
+    pub(super) command: &'a CommandLine,
+    pub(super) label: &'a Label,
+    pub(super) host: &'a str,
+    /// Whether its start is on record.
+    pub(super) begun: bool,
+    pub(super) judge: Judge<'a>,
+}
+
+/// Whose turn it is to write a fold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// Ours.
+    Ours,
+    /// Somebody else's, for longer than we may wait.
+    Others,
+    /// Nobody's: there are no locks to be had here. Better to count and lose one of two that end in the
+    /// same instant than not to count at all.
+    Nobodys,
+}
+
+/// A journal that has been read.
+struct Reading {
+    fold: Fold,
+    condition: Condition,
+    seen: u64,
+    size: u64,
+}
+
+/// What has been written.
+struct Written {
+    committed: Committed,
+    worth_a_sync: bool,
+}
+
+/// See [`super::Journal::commit`].
+pub(super) fn commit(files: &mut Files, subject: &Subject<'_>, deadline: Deadline) -> Committed {
+    let lock = files.lock.as_ref().ok().map(Arc::clone);
+    let turn = match &lock {
+        Some(lock) => match locks::lock_until(lock, Byte::TRANSACTION, deadline) {
+            Ok(true) => Turn::Ours,
+            Ok(false) => Turn::Others,
+            Err(_) => Turn::Nobodys,
+        },
+        None => Turn::Nobodys,
+    };
+    let held = lock.as_ref().filter(|_| turn == Turn::Ours).map(|lock| Held::new(lock, Byte::TRANSACTION));
+    let written = write(files, subject, turn);
+    // Synced after the release: a thousand ends at once would else wait for a thousand syncs.
+    drop(held);
+    if let (true, Ok(journal)) = (written.worth_a_sync || !files.unsynced.is_empty(), &files.journal) {
+        sync(&journal.fd, &files.unsynced);
+        files.unsynced.clear();
+    }
+    written.committed
+}
+
+fn write(files: &mut Files, subject: &Subject<'_>, turn: Turn) -> Written {
+    let (journal, size) = match current(files) {
+        Ok(current) => current,
+        Err(why) => return unwritten(subject, why),
+    };
+    let path = files.directory.path_of(JOURNAL);
+    let path = path.display();
+    let reading = match read(&journal, size, subject) {
+        Ok(reading) => reading,
+        // What is there may be fine and count again tomorrow, so it is not buried under a new fold.
+        Err(error) => {
+            let why = format!("'{path}' cannot be read: {}", error.desc());
+            return blind(files, subject, true, why);
+        }
+    };
+    match (reading.condition, turn) {
+        (Condition::Newer(version), _) => {
+            let why = format!("'{path}' was written by a newer cronward (version {version} of the format)");
+            // What has begun must end, or the newer one would take it for dead. That is an append, and
+            // it counts for itself what is in no fold.
+            blind(files, subject, subject.begun, why)
+        }
+        (Condition::Corrupt, Turn::Others) => {
+            blind(files, subject, true, format!("'{path}' is corrupt; the next run begins a new one"))
+        }
+        (Condition::Sound, Turn::Others) => late(files, subject, &reading),
+        (Condition::Sound | Condition::Corrupt, Turn::Ours | Turn::Nobodys) => {
+            in_turn(files, subject, turn, &journal, reading)
+        }
+    }
+}
+
+/// The journal that has the name now, and its size.
+fn current(files: &mut Files) -> Result<(Arc<OwnedFd>, u64), String> {
+    for _ in 0..3 {
+        let journal = files.journal.as_ref().map_err(Clone::clone)?;
+        let found = fstat(&journal.fd).map_err(|error| error.desc().to_owned())?;
+        if found.st_nlink > 0 {
+            return Ok((Arc::clone(&journal.fd), found.st_size.unsigned_abs()));
+        }
+        files.reopen()?;
+    }
+    Err(format!("'{}' keeps being replaced", files.directory.path_of(JOURNAL).display()))
+}
+
+fn read(journal: &OwnedFd, size: u64, subject: &Subject<'_>) -> nix::Result<Reading> {
+    let tail = tail::read(journal, size)?;
+    let mut fold = tail.fold.map_or_else(Fold::default, |fold| *fold);
+    fold::catch_up(&mut fold, tail.loose, subject.judge);
+    Ok(Reading { fold, condition: tail.condition, seen: tail.seen, size })
+}
+
+/// The transaction as it is meant to be.
+fn in_turn(
+    files: &mut Files,
+    subject: &Subject<'_>,
+    turn: Turn,
+    journal: &OwnedFd,
+    mut reading: Reading,
+) -> Written {
+    let lost = lost_runs(files, subject, journal, &mut reading);
+    let mut fold = reading.fold;
+    let readable = reading.condition == Condition::Sound;
+    let before = fold.history();
+    let mut history = readable.then(|| before.clone());
+    let boot = if lost.is_empty() { None } else { Timestamp::of_boot() };
+    let lost: Vec<(Run, Judgement)> = lost
+        .iter()
+        .map(|begun| {
+            fold.under_way.remove(begun.id);
+            let run = fold::lost_run(begun, subject.host, boot);
+            let judgement = (subject.judge)(history.as_ref(), &run);
+            history = Some(judgement.history.clone());
+            (run, judgement)
+        })
+        .collect();
+    let mut own = (subject.judge)(history.as_ref(), subject.run);
+
+    fold.under_way.remove(subject.run.id);
+    fold.set_history(&own.history);
+    fold.label.clear();
+    fold.label.push_str(subject.label.as_str());
+    let ends: Vec<End<'_>> = lost.iter().map(|(run, judgement)| End::of(run, None, judgement)).collect();
+    let end = End::of(subject.run, Some(subject.command), &own);
+    let mut record = |seen| {
+        fold.seen = seen;
+        outcome_line(&ends, &end, Some(&fold))
+    };
+
+    let line = record(reading.seen);
+    let mut trouble = None;
+    let mut replaced = false;
+    if turn == Turn::Ours && !readable {
+        let path = files.directory.path_of(JOURNAL);
+        let path = path.display();
+        let kept = compaction::keep_aside(files, journal, reading.size).and_then(|name| {
+            compaction::replace(files, journal, &record(0), reading.seen).map(|()| name)
+        });
+        replaced = kept.is_ok();
+        trouble = Some(match kept {
+            Ok(name) => format!("'{path}' was corrupt; it is kept as '{name}', and a new one begun"),
+            Err(error) => format!("'{path}' is corrupt, and cannot be put aside: {}", error.desc()),
+        });
+    } else if turn == Turn::Ours && compaction::is_due(reading.size, line.len()) {
+        replaced = compaction::history_to_keep(journal, reading.seen)
+            .and_then(|mut content| {
+                let outcome = record(content.len() as u64);
+                content.extend_from_slice(&outcome);
+                compaction::replace(files, journal, &content, reading.seen)
+            })
+            .is_ok();
+    }
+    drop(ends);
+    let mut lost = lost;
+    let mut history_readable = readable;
+    if !replaced && let Err(why) = append(files, &line) {
+        // Those who died are found again by a run that can put them on record.
+        lost.clear();
+        (own, history_readable) = uncounted(subject, readable.then_some(&before));
+        trouble = Some(why);
+    }
+    let worth_a_sync = replaced
+        || !lost.is_empty()
+        || before.failures_in_a_row != own.history.failures_in_a_row
+        || before.alert != own.history.alert
+        || lasted(subject.run);
+    Written { committed: Committed { lost, own, history_readable, trouble }, worth_a_sync }
+}
+
+/// The runs whose cronward has died. Its byte is free once it is dead; and what it wrote before that
+/// may have come after our reading, so the journal is read again before anybody is said to be lost.
+fn lost_runs(
+    files: &Files,
+    subject: &Subject<'_>,
+    journal: &OwnedFd,
+    reading: &mut Reading,
+) -> Vec<Begun> {
+    let Ok(lock) = &files.lock else { return Vec::new() };
+    let dead = dead_runs(lock, subject, &mut reading.fold);
+    if dead.is_empty() {
+        return dead;
+    }
+    let again = fstat(journal).and_then(|found| read(journal, found.st_size.unsigned_abs(), subject));
+    match again {
+        Ok(again) => {
+            *reading = again;
+            dead.into_iter().filter(|begun| reading.fold.under_way.contains(begun.id)).collect()
+        }
+        // Somebody will find them another time.
+        Err(_) => Vec::new(),
+    }
+}
+
+fn dead_runs(lock: &OwnedFd, subject: &Subject<'_>, fold: &mut Fold) -> Vec<Begun> {
+    let count = fold.under_way.count();
+    let probed = if count > ALL_PROBED { SOME_PROBED } else { count };
+    let now = subject.run.ended_at.unwrap_or(subject.run.started_at);
+    let dead = fold
+        .under_way
+        .iter()
+        .take(probed)
+        .filter(|begun| begun.id != subject.run.id && fold::has_died(begun, subject.host, now))
+        .filter(|begun| locks::is_held(lock, Byte::of_run(begun.id)) == Ok(false))
+        .collect();
+    if probed < count {
+        fold.under_way.put_back(probed);
+    }
+    dead
+}
+
+/// Puts the run on record for the next one to count, and judges it by what can be read.
+fn late(files: &mut Files, subject: &Subject<'_>, reading: &Reading) -> Written {
+    let before = reading.fold.history();
+    let own = (subject.judge)(Some(&before), subject.run);
+    let line = outcome_line(&[], &End::of(subject.run, Some(subject.command), &own), None);
+    let written = append_loose(files, subject, &line);
+    let worth_a_sync = written.is_ok();
+    let (own, history_readable) = match written {
+        Ok(()) => (own, true),
+        Err(_) => uncounted(subject, Some(&before)),
+    };
+    let committed = Committed { lost: Vec::new(), own, history_readable, trouble: written.err() };
+    Written { committed, worth_a_sync }
+}
+
+/// Judges the run without its history, and puts it on record if `recorded`.
+fn blind(files: &mut Files, subject: &Subject<'_>, recorded: bool, why: String) -> Written {
+    let own = (subject.judge)(None, subject.run);
+    if recorded {
+        let line = outcome_line(&[], &End::of(subject.run, Some(subject.command), &own), None);
+        // That something is wrong is being said already.
+        let _ = append_loose(files, subject, &line);
+    }
+    let trouble = Some(why);
+    Written {
+        committed: Committed { lost: Vec::new(), own, history_readable: false, trouble },
+        worth_a_sync: true,
+    }
+}
+
+fn unwritten(subject: &Subject<'_>, why: String) -> Written {
+    let own = (subject.judge)(None, subject.run);
+    let trouble = Some(format!("this run is not remembered: {why}"));
+    Written {
+        committed: Committed { lost: Vec::new(), own, history_readable: false, trouble },
+        worth_a_sync: false,
+    }
+}
+
+/// The judgement of a run that could not be put on record, and whether it is by the history. A failure
+/// that is one of several it takes would never be counted, so it is judged as if nothing were
+/// known: fail loud.
+fn uncounted(subject: &Subject<'_>, before: Option<&History>) -> (Judgement, bool) {
+    let own = (subject.judge)(before, subject.run);
+    match own.verdict {
+        Verdict::Failing => ((subject.judge)(None, subject.run), false),
+        Verdict::Healthy | Verdict::Opened | Verdict::StillOpen | Verdict::Repeat | Verdict::Closed => {
+            (own, before.is_some())
+        }
+    }
+}
+
+fn append(files: &Files, line: &[u8]) -> Result<(), String> {
+    let path = files.directory.path_of(JOURNAL);
+    let fail = |why: &str| format!("this run is not remembered: '{}' cannot be written: {why}", path.display());
+    let journal = files.journal.as_ref().map_err(|why| fail(why))?;
+    if !journal.writable {
+        return Err(fail("it is read-only"));
+    }
+    write_whole(&journal.fd, line).map_err(|error| fail(error.desc()))
+}
+
+/// Appends without the lock: if a compaction has taken the file's name meanwhile, and has not carried
+/// the line over, once more.
+fn append_loose(files: &mut Files, subject: &Subject<'_>, line: &[u8]) -> Result<(), String> {
+    append(files, line)?;
+    let written_to = files.journal.as_ref().map(|journal| Arc::clone(&journal.fd)).map_err(Clone::clone)?;
+    if fstat(&written_to).is_ok_and(|found| found.st_nlink > 0) {
+        return Ok(());
+    }
+    let (journal, size) = current(files)?;
+    let bytes = tail::read_range(&journal, size.saturating_sub(LARGEST_WINDOW), size);
+    let record = format!("\"end\":{{\"run\":\"{}\"", subject.run.id);
+    if bytes.is_ok_and(|bytes| bytes.windows(record.len()).any(|piece| piece == record.as_bytes())) {
+        return Ok(());
+    }
+    append(files, line)
+}
+
+fn lasted(run: &Run) -> bool {
+    run.wall_time.is_some_and(|wall_time| wall_time >= LASTING)
+}

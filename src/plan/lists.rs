@@ -1,0 +1,87 @@
+//! Options that add up over the levels: tags by their keys, sinks by the nearest level that does
+//! not begin its words with a plus sign.
+
+use super::SinkWord;
+use super::values::bad;
+use crate::config::{Given, Levels};
+use crate::job::Tag;
+use crate::settings::{Setting, UsageError};
+
+/// The tags, one for each key, in the order in which the keys are first seen from the nearest level
+/// on. Of two values for a key the nearer one is taken, within a level the last.
+///
+/// # Errors
+/// A tag without a key.
+pub fn tags(levels: &Levels) -> Result<Vec<Tag>, UsageError> {
+    let mut tags = Vec::<(Tag, &Given)>::new();
+    for given in levels.all(Setting::Tag) {
+        let Some(tag) = Tag::parse(&given.text.to_string_lossy()) else {
+            return Err(bad("tag", given, "it has no key; write 'KEY:VALUE'"));
+        };
+        match tags.iter_mut().find(|(other, _)| other.key == tag.key) {
+            None => tags.push((tag, given)),
+            Some(same) if same.1.origin.level == given.origin.level => *same = (tag, given),
+            Some(_) => {}
+        }
+    }
+    Ok(tags.into_iter().map(|(tag, _)| tag).collect())
+}
+
+/// The sinks in force, each once, those of farther levels first; empty: nowhere. The default is the
+/// farthest level: `+jsonl:/x` alone is `dogstatsd:` and that file.
+///
+/// # Errors
+/// A word without a kind, `none` beside others of its level, and `+none`.
+pub fn sinks(levels: &Levels) -> Result<Vec<SinkWord>, UsageError> {
+    let all: Vec<&Given> = levels.all(Setting::Sink).collect();
+    let mut layers = Vec::new();
+    let mut replaced = false;
+    for level in all.chunk_by(|one, other| one.origin.level == other.origin.level) {
+        let (words, adds) = sinks_of_level(level)?;
+        layers.push(words);
+        if !adds {
+            replaced = true;
+            break;
+        }
+    }
+    if !replaced {
+        let (kind, target) = ("dogstatsd".to_owned(), String::new());
+        layers.push(vec![SinkWord { kind, target, origin: "the default".to_owned() }]);
+    }
+    let mut sinks = Vec::<SinkWord>::new();
+    for word in layers.into_iter().rev().flatten() {
+        // Named twice, a sink would count every run twice.
+        if !sinks.iter().any(|other| other.kind == word.kind && other.target == word.target) {
+            sinks.push(word);
+        }
+    }
+    Ok(sinks)
+}
+
+/// The sinks of one level, and whether all of them are additions.
+fn sinks_of_level(level: &[&Given]) -> Result<(Vec<SinkWord>, bool), UsageError> {
+    let mut words = Vec::with_capacity(level.len());
+    let mut adds = true;
+    for given in level {
+        let text = given.text.to_string_lossy();
+        if text == "none" {
+            if level.len() > 1 {
+                return Err(bad(
+                    "sink",
+                    given,
+                    "it is nowhere, so it cannot stand beside others; leave one out",
+                ));
+            }
+            return Ok((Vec::new(), false));
+        }
+        let word = text.strip_prefix('+');
+        adds &= word.is_some();
+        let (kind, target) =
+            word.unwrap_or(&text).split_once(':').filter(|(kind, _)| !kind.is_empty()).ok_or_else(|| {
+                bad("sink", given, "it has no kind; write 'KIND:TARGET', or 'none' for nowhere")
+            })?;
+        let (kind, target) = (kind.to_owned(), target.to_owned());
+        words.push(SinkWord { kind, target, origin: given.origin.to_string() });
+    }
+    Ok((words, adds))
+}

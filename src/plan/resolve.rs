@@ -1,0 +1,165 @@
+//! From what was configured to the plan: every value read, every default applied, every two options
+//! that contradict each other refused.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::state_dir::state_dir;
+use super::values::{self, bad, fill, read};
+use super::{Host, JobFacts, OverlapRule, Plan, Privacy, Severity, Summary, TimeLimit, Variables, lists};
+use crate::config::{Configured, Levels};
+use crate::job::{CommandLine, Label};
+use crate::outcome::{CodeMeaning, ExitCodes, status};
+use crate::policy::{AlertAfter, AlertRule};
+use crate::settings::{Setting, UsageError};
+
+/// Grace between TERM and KILL.
+const KILL_AFTER: Duration = Duration::from_secs(10);
+/// Longest time for everything after the job.
+const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
+const NAMESPACE: &str = "cronward";
+const ALERT_KEY: &str = "{host}/{label}";
+
+/// Decides one invocation. Also gives the levels back, for whoever shows where a value came from.
+///
+/// # Errors
+/// Any value that means nothing, and options that contradict each other.
+pub fn resolve(configured: Configured, host: &impl Host) -> Result<(Plan, Levels), UsageError> {
+    let Configured { command, surroundings, levels, dry_run: _ } = configured;
+    let plan = Plan {
+        time_limit: time_limit(&levels)?,
+        overlap: overlap(&levels)?,
+        codes: codes(&levels)?,
+        rule: alert_rule(&levels)?,
+        sinks: lists::sinks(&levels)?,
+        state_dir: state_dir(levels.nearest(Setting::StateDir), &surroundings, host)?,
+        flush_deadline: duration(&levels, Setting::FlushDeadline)?.unwrap_or(FLUSH_DEADLINE),
+        own_group: switch(&levels, Setting::OwnGroup)?,
+        summary: summary(&levels)?,
+        job: Arc::new(job_facts(command, &levels, host.name())?),
+        parent: surroundings.outer_run,
+        environment: surroundings.for_job,
+        search_path: surroundings.search_path,
+        variables: Variables(surroundings.variables),
+    };
+    Ok((plan, levels))
+}
+
+fn job_facts(command: CommandLine, levels: &Levels, host: String) -> Result<JobFacts, UsageError> {
+    let text = |setting, what| read(levels, setting, what, values::some_text);
+    // The empty text of a nearer level takes back what a farther one says.
+    let note = |setting| {
+        levels.nearest(setting).map(|given| given.text.to_string_lossy()).filter(|note| !note.is_empty())
+    };
+    let label = label(&command, levels)?;
+    let namespace = text(Setting::Namespace, "namespace")?;
+    let key = text(Setting::AlertKey, "alert key")?;
+    let key = key.as_deref().unwrap_or(ALERT_KEY);
+    Ok(JobFacts {
+        namespace: namespace.map_or_else(|| NAMESPACE.to_owned(), |name| name.replace("{host}", &host)),
+        tags: lists::tags(levels)?,
+        alert_key: fill(key, &host, label.as_str()),
+        alert_key_is_shared: !key.contains("{host}"),
+        severity: severity(levels)?,
+        owner: note(Setting::Owner).map(String::from),
+        runbook: note(Setting::Runbook).map(String::from),
+        privacy: Privacy {
+            sensitive: switch(levels, Setting::Sensitive)?,
+            send_args: switch(levels, Setting::SendArgs)?,
+        },
+        command,
+        label,
+        host,
+    })
+}
+
+fn label(command: &CommandLine, levels: &Levels) -> Result<Label, UsageError> {
+    match levels.nearest(Setting::Label) {
+        None => Ok(Label::derived_from(command)),
+        Some(given) => Label::new(&given.text)
+            .ok_or_else(|| bad("label", given, "it is empty; write a name, or leave the option out")),
+    }
+}
+
+/// A limit of zero is none, as with timeout(1).
+fn time_limit(levels: &Levels) -> Result<Option<TimeLimit>, UsageError> {
+    let grace = duration(levels, Setting::KillAfter)?.unwrap_or(KILL_AFTER);
+    let limit = duration(levels, Setting::Timeout)?.filter(|limit| !limit.is_zero());
+    Ok(limit.map(|limit| TimeLimit { limit, grace }))
+}
+
+fn overlap(levels: &Levels) -> Result<Option<OverlapRule>, UsageError> {
+    let wait = duration(levels, Setting::LockWait)?.unwrap_or_default();
+    let exit_status = read(levels, Setting::LockExit, "exit status", values::exit_status)?;
+    if !switch(levels, Setting::Lock)? {
+        return Ok(None);
+    }
+    // A derived label changes with every argument, and with it the lock.
+    if levels.nearest(Setting::Label).is_none() {
+        let origin = levels.origin(Setting::Lock);
+        return Err(UsageError::new(format!("{origin} needs a label; add '--label NAME'")));
+    }
+    Ok(Some(OverlapRule { wait, exit_status: exit_status.unwrap_or(status::SKIPPED) }))
+}
+
+fn codes(levels: &Levels) -> Result<CodeMeaning, UsageError> {
+    let list = |setting| -> Result<ExitCodes, UsageError> {
+        Ok(read(levels, setting, "exit codes", values::exit_codes)?.unwrap_or_default())
+    };
+    let (ok, warn) = (list(Setting::OkCodes)?, list(Setting::WarnCodes)?);
+    if !warn.is_empty() {
+        let warns = levels.origin(Setting::WarnCodes);
+        if warn.contains(0) {
+            return Err(UsageError::new(format!(
+                "exit code '0' in {warns} always counts as success; leave it out"
+            )));
+        }
+        if let Some(code) = (1..=u8::MAX).find(|&code| ok.contains(code) && warn.contains(code)) {
+            let oks = levels.origin(Setting::OkCodes);
+            return Err(UsageError::new(format!(
+                "exit code '{code}' is in both {oks} and {warns}; leave it out of one"
+            )));
+        }
+    }
+    Ok(CodeMeaning { ok, warn })
+}
+
+fn alert_rule(levels: &Levels) -> Result<AlertRule, UsageError> {
+    let after = read(levels, Setting::AlertAfter, "threshold", values::alert_after)?;
+    let recover_after = read(levels, Setting::RecoverAfter, "count", values::count)?;
+    Ok(AlertRule {
+        after: after.unwrap_or(AlertAfter::InARow(NonZeroU32::MIN)),
+        realert: read(levels, Setting::Realert, "duration", values::positive_duration)?,
+        recover_after: recover_after.unwrap_or(NonZeroU32::MIN),
+    })
+}
+
+fn severity(levels: &Levels) -> Result<Severity, UsageError> {
+    const WORDS: [(&str, Severity); 4] = [
+        ("info", Severity::Info),
+        ("warning", Severity::Warning),
+        ("error", Severity::Error),
+        ("critical", Severity::Critical),
+    ];
+    let severity = read(levels, Setting::Severity, "severity", |text| values::one_of(text, &WORDS))?;
+    Ok(severity.unwrap_or(Severity::Error))
+}
+
+fn summary(levels: &Levels) -> Result<Summary, UsageError> {
+    const WORDS: [(&str, Summary); 3] =
+        [("auto", Summary::Auto), ("always", Summary::Always), ("never", Summary::Never)];
+    let summary = read(levels, Setting::Summary, "word", |text| values::one_of(text, &WORDS))?;
+    Ok(summary.unwrap_or(Summary::Auto))
+}
+
+fn duration(levels: &Levels, setting: Setting) -> Result<Option<Duration>, UsageError> {
+    read(levels, setting, "duration", values::duration)
+}
+
+fn switch(levels: &Levels, setting: Setting) -> Result<bool, UsageError> {
+    Ok(read(levels, setting, "switch", values::switch)?.unwrap_or(false))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! Where state is kept. A place that cannot be found is no reason not to run the job, so it is data
+//! and not an error; a place that was named badly is one.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use super::Host;
+use super::values::bad;
+use crate::config::{Given, Level, Origin, Surroundings};
+use crate::settings::{Setting, UsageError};
+
+/// Root's place.
+const SYSTEM: &str = "/var/lib/cronward";
+/// Where root may make a directory for a user without a home.
+const USERS: &str = "/var/lib/cronward-users";
+
+/// The directory: the one that was named, else the user's own; `Err` inside says why there is none.
+///
+/// # Errors
+/// An empty name, or one in a variable that is not absolute: cron, a login and a CI runner start in
+/// different directories, and the history would be in as many.
+pub fn state_dir(
+    given: Option<&Given>,
+    surroundings: &Surroundings,
+    host: &impl Host,
+) -> Result<Result<PathBuf, String>, UsageError> {
+    let Some(given) = given else { return Ok(own_place(surroundings, host)) };
+    let path = Path::new(&given.text);
+    if given.text.is_empty() {
+        return Err(bad("directory", given, "it is empty; write an absolute path"));
+    }
+    if path.is_absolute() {
+        return Ok(Ok(path.to_owned()));
+    }
+    if given.origin.level != Level::Flag {
+        return Err(bad("directory", given, "it is relative; write an absolute path"));
+    }
+    Ok(host.working_dir().map(|dir| dir.join(path)).ok_or_else(|| {
+        let path = path.display();
+        format!(
+            "'{path}' is relative, and the working directory has no name; give --state-dir an absolute path"
+        )
+    }))
+}
+
+/// The directory for a subcommand, which knows no other option: `flag` is `--state-dir` as typed,
+/// `environment` the words as received.
+///
+/// # Errors
+/// As for a run.
+pub fn state_dir_to_read(
+    flag: Option<OsString>,
+    environment: Vec<OsString>,
+    host: &impl Host,
+) -> Result<Result<PathBuf, String>, UsageError> {
+    let (surroundings, variables) = Surroundings::scan(OsStr::new(""), environment);
+    let at = |level| move |text| Given { origin: Origin { setting: Setting::StateDir, level }, text };
+    let variable =
+        variables.into_iter().find(|(setting, text)| *setting == Setting::StateDir && !text.is_empty());
+    let given = flag.map(at(Level::Flag)).or_else(|| variable.map(|(_, text)| text).map(at(Level::Variable)));
+    state_dir(given.as_ref(), &surroundings, host)
+}
+
+fn own_place(surroundings: &Surroundings, host: &impl Host) -> Result<PathBuf, String> {
+    let user = host.user();
+    if user == 0 {
+        return Ok(PathBuf::from(SYSTEM));
+    }
+    // XDG Base Directory Specification: a relative path is invalid and to be ignored.
+    if let Some(state_home) = absolute(surroundings.state_home.as_deref()) {
+        return Ok(state_home.join("cronward"));
+    }
+    let home = absolute(surroundings.home.as_deref()).map(Path::to_owned).or_else(|| host.home());
+    if let Some(home) = home {
+        let place = home.join(".local/state/cronward");
+        // Users of daemons have homes that are not theirs (`/usr/sbin`, `/nonexistent`).
+        if host.is_dir(&place) || host.may_write(&home) {
+            return Ok(place);
+        }
+    }
+    let place = Path::new(USERS).join(user.to_string());
+    if host.is_dir(&place) {
+        return Ok(place);
+    }
+    Err(format!(
+        "user {user} has no home to keep state in, and '{}' does not exist; name a directory with --state-dir",
+        place.display()
+    ))
+}
+
+fn absolute(path: Option<&OsStr>) -> Option<&Path> {
+    path.map(Path::new).filter(|path| path.is_absolute())
+}
+
+#[cfg(test)]
+mod tests;

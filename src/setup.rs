@@ -1,0 +1,3 @@
+//! Getting it right before it runs.
+
+pub mod dry_run;

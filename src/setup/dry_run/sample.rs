@@ -1,0 +1,92 @@
+//! Two runs that never were, with fixed values, judged by the job's own rule: a success, and the
+//! failure that opens the alert.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::job::{RunId, Signal};
+use crate::notice::{Finished, Notice, Start};
+use crate::outcome::{Ended, Ending, Outcome, Run, RunEnd, Usage};
+use crate::plan::Plan;
+use crate::policy::{AlertAfter, History, Judged, judge};
+
+/// 2026-01-01T00:00:00Z.
+const STARTED_AT: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+/// 1.234 s later.
+const ENDED_AT: Timestamp = Timestamp::from_millis(1_767_225_601_234);
+const PID: u32 = 4711;
+
+/// Each sample with its title, and the notices of its start and of its end.
+pub fn all(plan: &Plan) -> [(&'static str, Vec<Vec<Notice>>); 2] {
+    // Where no exit code is a failure, only a signal can be one.
+    let killed = Ending::Killed { signal: Signal::KILL, core_dumped: false };
+    let failure = failing_code(plan).map_or(killed, Ending::Exited);
+    [
+        ("a success would send", stages(plan, Ending::Exited(0), &History::default())),
+        ("a failure that opens the alert would send", stages(plan, failure, &on_the_brink(plan))),
+    ]
+}
+
+/// The smallest exit code that is a failure of this job.
+fn failing_code(plan: &Plan) -> Option<u8> {
+    (1..=u8::MAX).find(|&code| plan.codes.of(code) == Outcome::Failed)
+}
+
+/// A history that one more failure makes an alert of.
+fn on_the_brink(plan: &Plan) -> History {
+    match plan.rule.after {
+        AlertAfter::InARow(failures) => {
+            History { failures_in_a_row: failures.get() - 1, ..History::default() }
+        }
+    }
+}
+
+fn stages(plan: &Plan, ending: Ending, before: &History) -> Vec<Vec<Notice>> {
+    let run = run(plan, ending);
+    let start = Start { id: run.id, parent: run.parent, pid: PID, started_at: STARTED_AT };
+    let judged = Judged {
+        id: run.id,
+        outcome: run.outcome,
+        ended_at: ENDED_AT,
+        wall_time: run.wall_time,
+        alert_key: &plan.job.alert_key,
+    };
+    let judgement = judge(before, &judged, &plan.rule);
+    let finished = Finished {
+        run,
+        verdict: judgement.verdict,
+        history: Some(judgement.history),
+        sink_errors: Vec::new(),
+    };
+    vec![
+        vec![Notice::started(Arc::clone(&plan.job), start)],
+        Notice::ended(&plan.job, finished, judgement.alert),
+    ]
+}
+
+fn run(plan: &Plan, ending: Ending) -> Run {
+    let end = RunEnd::Ended(ending);
+    let (outcome, reason) = Ended { end: &end, timed_out_after: None, stop_signal: None }.judge(&plan.codes);
+    Run {
+        id: RunId::new(),
+        parent: plan.parent,
+        started_at: STARTED_AT,
+        ended_at: Some(ENDED_AT),
+        wall_time: Some(ENDED_AT.since(STARTED_AT)),
+        pid: Some(PID),
+        attempts: 1,
+        end,
+        timed_out: false,
+        forwarded_signal: None,
+        stop_signal: None,
+        usage: Some(Usage {
+            user: Duration::from_millis(812),
+            system: Duration::from_millis(91),
+            max_rss_bytes: 32 * 1024 * 1024,
+            ..Usage::default()
+        }),
+        outcome,
+        reason,
+    }
+}

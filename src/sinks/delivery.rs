@@ -1,0 +1,290 @@
+//! Telling the sinks: at the start of a run without holding it up, at its end within one deadline.
+//! What cannot wait is told at once by the caller; what can has a thread, which is left behind when
+//! the time is over, since the process then ends without asking its threads.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::{Pace, Sink};
+use crate::clock::Deadline;
+use crate::notice::Notice;
+
+/// Stack of a thread, in bytes: the C library's resolver wants most of it.
+const STACK: usize = 256 * 1024;
+
+/// Longest time that one sink may take for the notice of a start, which nothing waits for.
+const START_LIMIT: Duration = Duration::from_secs(5);
+
+/// How often a wait is broken off to ask whether it should be cut short.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// Most that is kept back of the deadline for the logs that hear what the others answered.
+const RESERVE_MAX: Duration = Duration::from_millis(500);
+
+/// What became of the notice of a start, sink by sink, so that the end of a run is never told
+/// before its start.
+#[derive(Default)]
+pub struct Announcement {
+    errors: Vec<String>,
+    /// By the place of the sink; `None` if there is nothing to wait for.
+    pending: Vec<Option<Arc<Pending>>>,
+}
+
+/// The start notice of one sink that can wait.
+struct Pending {
+    stage: Mutex<Stage>,
+    told: Condvar,
+}
+
+enum Stage {
+    /// Nobody has begun to tell it.
+    Due(Box<Notice>),
+    /// Somebody is telling it.
+    Telling,
+    /// It has been told, and answered this.
+    Told(Result<(), String>),
+}
+
+/// What all sinks made of the end of a run.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// `NAME: REASON` of each sink that failed.
+    pub errors: Vec<String>,
+    /// Whether a sink that confirms took every alert among the notices; true if there was none.
+    pub alert_confirmed: bool,
+}
+
+/// Tells the sinks that a run has started, and lets them look up what they need. To be called as
+/// soon as the command runs; it returns at once. What can wait is done by one thread, which ends
+/// when it is done; if there is no thread to be had, [`deliver`] makes up for it.
+pub fn announce(sinks: &[Arc<dyn Sink>], started: Notice) -> Announcement {
+    let mut announcement = Announcement::default();
+    let mut waiting = Vec::new();
+    for sink in sinks {
+        let wants = guarded(|| sink.wants(&started)).unwrap_or(false);
+        let mut pending = None;
+        match sink.pace() {
+            Pace::Prompt if wants => {
+                let notices = std::slice::from_ref(&started);
+                let answer = guarded(|| sink.deliver(notices, Deadline::after(START_LIMIT)));
+                announcement.errors.extend(error_of(&**sink, answer.flatten()));
+            }
+            Pace::Prompt => {}
+            Pace::Waiting => {
+                pending = wants.then(|| Arc::new(Pending::new(started.clone())));
+                waiting.push((Arc::clone(sink), pending.clone()));
+            }
+        }
+        announcement.pending.push(pending);
+    }
+    if !waiting.is_empty() {
+        // Without a thread the notices stay due.
+        let _ = thread(move || announce_waiting(&waiting));
+    }
+    announcement
+}
+
+/// On the helper thread. Look-ups come last: they may hang for longer than any notice, and who
+/// needs one looks up by itself.
+fn announce_waiting(sinks: &[(Arc<dyn Sink>, Option<Arc<Pending>>)]) {
+    for (sink, pending) in sinks {
+        let Some(pending) = pending else { continue };
+        if let Some(notice) = pending.claim() {
+            let answer = guarded(|| sink.deliver(&[notice], Deadline::after(START_LIMIT))).flatten();
+            pending.settle(answer);
+        }
+    }
+    for (sink, _) in sinks {
+        let _ = guarded(|| sink.prepare());
+    }
+}
+
+impl Pending {
+    fn new(notice: Notice) -> Self {
+        Self { stage: Mutex::new(Stage::Due(Box::new(notice))), told: Condvar::new() }
+    }
+
+    /// The stage; no panic can happen while it is held.
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The notice, for whoever asks first.
+    fn claim(&self) -> Option<Notice> {
+        let mut stage = self.stage();
+        if !matches!(*stage, Stage::Due(_)) {
+            return None;
+        }
+        match std::mem::replace(&mut *stage, Stage::Telling) {
+            Stage::Due(notice) => Some(*notice),
+            Stage::Telling | Stage::Told(_) => None,
+        }
+    }
+
+    fn settle(&self, answer: Result<(), String>) {
+        *self.stage() = Stage::Told(answer);
+        self.told.notify_all();
+    }
+
+    /// Waits until it has been told; the answer, or that it is not there by the deadline.
+    fn answer(&self, deadline: Deadline) -> Result<(), String> {
+        let still_telling = |stage: &mut Stage| matches!(stage, Stage::Telling);
+        let waited = self.told.wait_timeout_while(self.stage(), deadline.left(), still_telling);
+        match &*waited.unwrap_or_else(PoisonError::into_inner).0 {
+            Stage::Told(answer) => answer.clone(),
+            Stage::Due(_) | Stage::Telling => Err("still busy with the start of the run".to_owned()),
+        }
+    }
+}
+
+/// One sink that is to be told.
+struct Task {
+    place: usize,
+    sink: Arc<dyn Sink>,
+    notices: Vec<Notice>,
+    pending: Option<Arc<Pending>>,
+}
+
+/// Tells the sinks what became of a run, all within the deadline. First everybody who tells others,
+/// side by side; then the logs on this host, with what those answered. `cut_short` is asked at
+/// least every 50 ms while there is something to wait for; once it says so, nobody is waited for.
+pub fn deliver(
+    sinks: &[Arc<dyn Sink>],
+    notices: Vec<Notice>,
+    announcement: Announcement,
+    deadline: Deadline,
+    cut_short: &mut dyn FnMut() -> bool,
+) -> Delivery {
+    let mut delivery = Delivery { errors: announcement.errors, alert_confirmed: false };
+    let mut first = Vec::new();
+    let mut last = Vec::new();
+    for (place, sink) in sinks.iter().enumerate() {
+        let pending = announcement.pending.get(place).cloned().flatten();
+        let wanted = guarded(|| notices.iter().filter(|notice| sink.wants(notice)).cloned().collect());
+        match wanted {
+            Ok(wanted) => {
+                let task = Task { place, sink: Arc::clone(sink), notices: wanted, pending };
+                if sink.hears_the_others() { &mut last } else { &mut first }.push(task);
+            }
+            Err(panic) => delivery.note(&**sink, Err(panic)),
+        }
+    }
+    let reserve = if last.is_empty() { Duration::ZERO } else { RESERVE_MAX.min(deadline.left() / 5) };
+    let mut impatient = false;
+    let mut asked = || {
+        impatient = impatient || cut_short();
+        impatient
+    };
+
+    let mut confirmed = Vec::new();
+    for (place, answer) in tell_all(first, deadline.earlier_by(reserve), &mut asked) {
+        confirmed.extend(answer.is_ok().then_some(place));
+        delivery.note(&*sinks[place], answer);
+    }
+    for task in last.iter_mut().filter(|_| !delivery.errors.is_empty()) {
+        let with_errors = |notice: &Notice| notice.with_sink_errors(&delivery.errors);
+        task.notices = task.notices.iter().map(with_errors).collect();
+    }
+    for (place, answer) in tell_all(last, deadline, &mut asked) {
+        confirmed.extend(answer.is_ok().then_some(place));
+        delivery.note(&*sinks[place], answer);
+    }
+    let takes_alerts = |sink: &dyn Sink| {
+        notices.iter().filter(|notice| notice.news.alert().is_some()).all(|notice| sink.wants(notice))
+    };
+    delivery.alert_confirmed = notices.iter().all(|notice| notice.news.alert().is_none())
+        || confirmed.iter().any(|&place| sinks[place].confirms() && takes_alerts(&*sinks[place]));
+    delivery
+}
+
+impl Delivery {
+    fn note(&mut self, sink: &dyn Sink, answer: Result<(), String>) {
+        // The start may have failed for the same reason.
+        self.errors.extend(error_of(sink, answer).filter(|error| !self.errors.contains(error)));
+    }
+}
+
+/// Tells each sink what it is to be told; the answers, in any order. Sinks with a thread are given
+/// a little less time than they are waited for, so that one that keeps to it can say what it did.
+fn tell_all(
+    tasks: Vec<Task>,
+    deadline: Deadline,
+    cut_short: &mut dyn FnMut() -> bool,
+) -> Vec<(usize, Result<(), String>)> {
+    let told = deadline.earlier_by((deadline.left() / 10).min(Duration::from_millis(100)));
+    let (answer_to, answers) = mpsc::channel();
+    let mut done = Vec::new();
+    let mut outstanding = Vec::new();
+    let tasks = tasks.into_iter().filter(|task| !task.notices.is_empty() || task.pending.is_some());
+    let (prompt, waiting): (Vec<_>, Vec<_>) = tasks.partition(|task| task.sink.pace() == Pace::Prompt);
+    let give_up = !waiting.is_empty() && cut_short();
+    for task in waiting {
+        let place = task.place;
+        if give_up {
+            done.push((place, Err(GIVEN_UP.to_owned())));
+            continue;
+        }
+        let answer_to = answer_to.clone();
+        // Nobody hears the answer if it comes too late.
+        match thread(move || drop(answer_to.send((place, tell(&task, told))))) {
+            Ok(()) => outstanding.push(place),
+            Err(reason) => done.push((place, Err(reason))),
+        }
+    }
+    done.extend(prompt.iter().map(|task| (task.place, tell(task, told))));
+    while !outstanding.is_empty() {
+        let why_not = match answers.recv_timeout(deadline.left().min(SLICE)) {
+            Ok((place, answer)) => {
+                outstanding.retain(|&other| other != place);
+                done.push((place, answer));
+                continue;
+            }
+            Err(RecvTimeoutError::Timeout) if cut_short() => GIVEN_UP,
+            Err(RecvTimeoutError::Timeout) if !deadline.passed() => continue,
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => "timed out",
+        };
+        done.extend(outstanding.drain(..).map(|place| (place, Err(why_not.to_owned()))));
+    }
+    done
+}
+
+const GIVEN_UP: &str = "given up: cronward was told to stop";
+
+/// Tells one sink, its start notice first if nobody has begun with that.
+fn tell(task: &Task, deadline: Deadline) -> Result<(), String> {
+    let Some(pending) = &task.pending else {
+        return guarded(|| task.sink.deliver(&task.notices, deadline)).flatten();
+    };
+    if let Some(start) = pending.claim() {
+        let all: Vec<Notice> = std::iter::once(start).chain(task.notices.iter().cloned()).collect();
+        return guarded(|| task.sink.deliver(&all, deadline)).flatten();
+    }
+    let start = pending.answer(deadline);
+    if task.notices.is_empty() || deadline.passed() {
+        return start;
+    }
+    guarded(|| task.sink.deliver(&task.notices, deadline)).flatten().and(start)
+}
+
+/// Calls into a sink; a panic there is that sink's error.
+fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|_| "panicked; this is a defect of cronward".to_owned())
+}
+
+/// Runs `work` on a thread that nobody joins. It inherits the mask of its maker, in which all
+/// signals are blocked, so none is ever taken from the main thread.
+fn thread(work: impl FnOnce() + Send + 'static) -> Result<(), String> {
+    match std::thread::Builder::new().stack_size(STACK).spawn(work) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("no thread to be had: {error}")),
+    }
+}
+
+fn error_of(sink: &dyn Sink, answer: Result<(), String>) -> Option<String> {
+    answer.err().map(|reason| format!("{}: {reason}", sink.name()))
+}
+
+#[cfg(test)]
+mod tests;

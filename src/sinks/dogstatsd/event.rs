@@ -1,0 +1,144 @@
+//! PURE. Events and service checks as the Agent reads them. Lengths are bytes of what is on the wire;
+//! fields end at `|`; the Agent turns the two characters `\n` back into a newline.
+
+use std::ffi::OsStr;
+use std::fmt::Write;
+
+use crate::notice::{Finished, News, Notice};
+use crate::outcome::{Outcome, Run, Weight};
+use crate::plan::{JobFacts, Severity};
+use crate::sinks::wire::{field, push_name, text_within};
+
+/// Longest host name, in bytes (RFC 1035 section 3.1).
+const HOST_MAX: usize = 255;
+
+/// Longest aggregation key that Datadog keeps, here in bytes.
+const KEY_MAX: usize = 100;
+
+/// Longest title, in bytes; the rest of the datagram belongs to the text.
+const TITLE_MAX: usize = 400;
+
+/// Room for `_e{1234,1234}:`, and for the bar between title and text.
+const HEAD_MAX: usize = 15;
+
+/// `_e{TITLE,TEXT}:title|text|d:…|h:…|k:…|p:…|s:cronward|t:…|#tags`, at most `limit` bytes.
+pub fn event(notice: &Notice, tags: &[String], limit: usize) -> String {
+    let job = &*notice.job;
+    let key = match notice.news.alert() {
+        Some(alert) => format!("|k:{}", field(&alert.key, KEY_MAX)),
+        None => String::new(),
+    };
+    let (priority, kind) = weight(notice);
+    let fields = format!(
+        "|d:{}|h:{}{key}|p:{priority}|s:cronward|t:{kind}{}",
+        notice.time.as_seconds().max(0),
+        field(&job.host, HOST_MAX),
+        tags_within(tags, limit / 2),
+    );
+    let room = limit.saturating_sub(fields.len() + HEAD_MAX);
+    let title = text_within(&notice.headline(), TITLE_MAX.min(room / 2));
+    let text = text_within(&text(notice), room.saturating_sub(title.len()));
+    format!("_e{{{},{}}}:{title}|{text}{fields}", title.len(), text.len())
+}
+
+/// `_sc|NAMESPACE.job|STATUS|d:…|h:…|#tags|m:message`, at most `limit` bytes. `m:` comes last: what
+/// follows it is read as fields that replace the earlier ones.
+pub fn service_check(notice: &Notice, finished: &Finished, tags: &[String], limit: usize) -> String {
+    let mut check = String::from("_sc|");
+    push_name(&mut check, &notice.job.namespace);
+    // Writing to a String cannot fail.
+    let _ = write!(
+        check,
+        ".job|{}|d:{}|h:{}{}|m:",
+        status(finished),
+        notice.time.as_seconds().max(0),
+        field(&notice.job.host, HOST_MAX),
+        tags_within(tags, limit / 2),
+    );
+    // The Agent takes `m:` in the message for the field's name unless it is escaped, and a bar for
+    // the field's end in any case.
+    let message = notice.headline().replace('|', "_").replace("m:", "m\\:");
+    check.push_str(&text_within(&message, limit.saturating_sub(check.len())));
+    check
+}
+
+/// 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN: how the job stands, not how this run ended, so that a
+/// skipped run changes nothing.
+fn status(finished: &Finished) -> u8 {
+    match &finished.history {
+        None => 3,
+        Some(history) if history.alert.is_some() => 2,
+        Some(history) if history.failures_in_a_row > 0 => 1,
+        Some(_) if finished.run.outcome == Outcome::Warning => 1,
+        Some(_) => 0,
+    }
+}
+
+/// Priority and alert type: what a person has to see is normal, what is only on record is low.
+fn weight(notice: &Notice) -> (&'static str, &'static str) {
+    match &notice.news {
+        News::Started(_) => ("low", "info"),
+        News::Finished(finished) => match (finished.run.outcome, finished.run.outcome.weight()) {
+            (Outcome::Warning, _) => ("low", "warning"),
+            (_, Weight::Success) => ("low", "success"),
+            (_, Weight::Failure) => ("low", "error"),
+            (_, Weight::Neither) => ("low", "info"),
+        },
+        News::Opened(..) | News::Repeated(..) => match notice.job.severity {
+            Severity::Info => ("low", "info"),
+            Severity::Warning => ("normal", "warning"),
+            Severity::Error | Severity::Critical => ("normal", "error"),
+        },
+        News::Closed(..) => ("normal", "success"),
+    }
+}
+
+/// As many whole tags as fit: the state of the job matters more than the last of its tags.
+fn tags_within(tags: &[String], room: usize) -> String {
+    let mut field = String::new();
+    for tag in tags {
+        let mark = if field.is_empty() { "|#" } else { "," };
+        if field.len() + mark.len() + tag.len() > room {
+            break;
+        }
+        field.push_str(mark);
+        field.push_str(tag);
+    }
+    field
+}
+
+/// What a person wants to know next, a line each.
+fn text(notice: &Notice) -> String {
+    let job = &*notice.job;
+    let mut lines = Vec::new();
+    match &notice.news {
+        News::Started(start) => lines.push(format!("Started: {}", start.started_at)),
+        News::Finished(finished) => lines.extend(ending(&finished.run)),
+        News::Opened(finished, alert) | News::Repeated(finished, alert) | News::Closed(finished, alert) => {
+            lines.extend(ending(&finished.run));
+            lines.push(format!("Failures: {}", alert.failures));
+            lines.push(format!("Severity: {}", job.severity.as_str()));
+            lines.extend(job.owner.as_ref().map(|owner| format!("Owner: {owner}")));
+            lines.extend(job.runbook.as_ref().map(|runbook| format!("Runbook: {runbook}")));
+        }
+    }
+    lines.extend(command(job).map(|command| format!("Command: {command}")));
+    lines.join("\n")
+}
+
+fn ending(run: &Run) -> impl Iterator<Item = String> {
+    let outcome = format!("Outcome: {}", run.outcome);
+    std::iter::once(outcome).chain(run.reason.as_ref().map(|reason| format!("Reason: {reason}")))
+}
+
+/// Of the command, what may leave the host.
+fn command(job: &JobFacts) -> Option<String> {
+    match (job.privacy.sensitive, job.privacy.send_args) {
+        (true, _) => None,
+        (false, true) => {
+            let words = job.command.argv();
+            Some(words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" "))
+        }
+        (false, false) => Some(OsStr::to_string_lossy(job.command.first_word()).into_owned()),
+    }
+}

@@ -1,0 +1,101 @@
+//! PURE. Tags: the job's own, the user's, and those that the environment adds for every client of
+//! Datadog's on the host.
+
+use crate::job::Tag;
+use crate::plan::{JobFacts, Variables};
+use crate::sinks::wire::push_tag;
+
+/// What the environment says of everything that runs in it.
+#[derive(Debug, Default)]
+pub struct Surroundings {
+    /// `DD_TAGS` and `DATADOG_TAGS`: hints, which the user's tags of the same key replace.
+    hints: Vec<Tag>,
+    /// `DD_ENV`, `DD_SERVICE`, `DD_VERSION`: Datadog's unified tags, which replace the user's.
+    unified: Vec<Tag>,
+}
+
+impl Surroundings {
+    /// From the variables.
+    pub fn of(variables: &Variables) -> Self {
+        let unified = [("DD_ENV", "env"), ("DD_SERVICE", "service"), ("DD_VERSION", "version")]
+            .into_iter()
+            .filter_map(|(name, key)| Some((key, variables.get(name)?)))
+            .map(|(key, value)| Tag { key: key.to_owned(), value: Some(value.to_owned()) })
+            .collect();
+        let hints = ["DD_TAGS", "DATADOG_TAGS"]
+            .into_iter()
+            .filter_map(|name| variables.get(name))
+            .flat_map(words)
+            .filter_map(tag)
+            .collect();
+        Self { hints, unified }
+    }
+
+    /// The tags of a job as they are written, `task` first.
+    pub fn tags_of(&self, job: &JobFacts) -> Vec<String> {
+        let task = written("task", job.label.as_str());
+        let user = job.tags.iter().filter(|tag| !has_key(&self.unified, tag));
+        let hints = self.hints.iter().filter(|tag| !has_key(&self.unified, tag) && !has_key(&job.tags, tag));
+        let others = user.chain(hints).chain(&self.unified);
+        let others = others.map(|tag| written(&tag.key, tag.value.as_deref().unwrap_or("")));
+        std::iter::once(task).chain(others).collect()
+    }
+}
+
+/// The words of a list: Datadog's clients take commas, or blanks where there is no comma.
+fn words(list: &str) -> impl Iterator<Item = &str> {
+    let comma = list.contains(',');
+    list.split(move |c: char| if comma { c == ',' } else { c.is_whitespace() }).map(str::trim)
+}
+
+/// A word of such a list: here only a colon separates, so `a=b:c` has the key `a=b`.
+fn tag(word: &str) -> Option<Tag> {
+    let (key, value) = match word.split_once(':') {
+        Some((key, value)) => (key, Some(value.to_owned())),
+        None => (word, None),
+    };
+    (!key.is_empty()).then(|| Tag { key: key.to_owned(), value })
+}
+
+/// Whether one of the tags has the same key; Datadog writes all of them small.
+fn has_key(tags: &[Tag], tag: &Tag) -> bool {
+    tags.iter().any(|other| other.key.eq_ignore_ascii_case(&tag.key))
+}
+
+fn written(key: &str, value: &str) -> String {
+    let mut text = String::with_capacity(key.len() + 1 + value.len());
+    push_tag(&mut text, key, value);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sinks::sample;
+
+    fn tags(variables: &[(&str, &str)], user: &[&str]) -> Vec<String> {
+        let variables = variables.iter().map(|&(name, value)| (name.into(), value.into())).collect();
+        let mut job = sample::job("backup");
+        job.tags = user.iter().filter_map(|word| Tag::parse(word)).collect();
+        Surroundings::of(&Variables(variables)).tags_of(&job)
+    }
+
+    #[test]
+    fn unified_tags_win_over_the_users_and_those_over_the_hints() {
+        let variables = [
+            ("DD_TAGS", "env:hint,team:hint,rack:7,"),
+            ("DATADOG_TAGS", "zone:a zone2:b"),
+            ("DD_ENV", "prod"),
+            ("DD_VERSION", ""),
+        ];
+        assert_eq!(
+            tags(&variables, &["ENV:user", "team:db", "canary"]),
+            ["task:backup", "team:db", "canary", "rack:7", "zone:a", "zone2:b", "env:prod"]
+        );
+    }
+
+    #[test]
+    fn a_tag_of_the_environment_forges_nothing() {
+        assert_eq!(tags(&[("DD_SERVICE", "a|#b,c\nd:1|c")], &[]), ["task:backup", "service:a__b_c_d:1_c"]);
+    }
+}

@@ -1,0 +1,218 @@
+use proptest::prelude::*;
+
+use super::event::{event, service_check};
+use super::*;
+use crate::job::Tag;
+use crate::outcome::Outcome;
+use crate::plan::{JobFacts, Severity};
+use crate::policy::History;
+use crate::sinks::grammar::{self, Item};
+use crate::sinks::sample;
+use crate::sinks::wire::{UDP_MAX, UNIX_MAX};
+
+fn sink(target: &str) -> Arc<dyn Sink> {
+    sample::opening(target, |opening| open(opening).unwrap())
+}
+
+fn lines(sink: &dyn Sink, notices: &[Notice]) -> Vec<String> {
+    let wanted: Vec<_> = notices.iter().filter(|notice| sink.wants(notice)).cloned().collect();
+    sink.preview(&wanted).iter().flat_map(|datagram| datagram.split('\n')).map(str::to_owned).collect()
+}
+
+fn items(datagrams: &[String]) -> Vec<Item> {
+    datagrams.iter().flat_map(|datagram| grammar::dogstatsd(datagram).expect(datagram)).collect()
+}
+
+fn backup() -> JobFacts {
+    let mut job = sample::job("backup");
+    job.tags = vec![Tag::parse("team:db").unwrap()];
+    job.owner = Some("db-oncall".into());
+    job.runbook = Some("https://wiki/x|y".into());
+    job
+}
+
+#[test]
+fn a_first_failure_is_metrics_a_service_check_and_an_event() {
+    let tags = "task:backup,outcome:failed,team:db";
+    let title = "backup is failing on db1: 1 failure: exited with 3";
+    let text = "Outcome: failed\\nReason: exited with 3\\nFailures: 1\\nSeverity: error\\n\
+                Owner: db-oncall\\nRunbook: https://wiki/x|y\\nCommand: pg_dump";
+    assert_eq!(
+        lines(&*sink(""), &sample::failed(backup())),
+        [
+            format!("cronward.run.duration:12.75|d|#{tags}"),
+            format!("cronward.run.exit_code:3|g|#{tags}"),
+            "cronward.run.count:1|c|#task:backup,outcome:failed,exit_code:3,team:db".to_owned(),
+            format!("cronward.run.cpu_user:8.5|d|#{tags}"),
+            format!("cronward.run.cpu_system:0|d|#{tags}"),
+            format!("cronward.run.max_rss:1048576|g|#{tags}"),
+            "cronward.job.consecutive_failures:1|g|#task:backup,team:db".to_owned(),
+            "cronward.job.alert_open:1|g|#task:backup,team:db".to_owned(),
+            "_sc|cronward.job|2|d:1700000000|h:db1|#task:backup,team:db|m:backup on db1: failed: exited with 3"
+                .to_owned(),
+            format!(
+                "_e{{{},{}}}:{title}|{text}|d:1700000000|h:db1|k:db1/backup|p:normal|s:cronward|t:error\
+                 |#task:backup,team:db",
+                title.len(),
+                text.len()
+            ),
+        ]
+    );
+}
+
+// The vendor's client writes title `Job é failed`, text `line1⏎line2|pipe` as
+// `_e{13,17}:Job é failed|line1\nline2|pipe|…`: bytes, counted after escaping.
+#[test]
+fn lengths_of_an_event_are_bytes_after_escaping() {
+    let mut job = sample::job("Job é");
+    job.host = "h1|k:x".into();
+    job.severity = Severity::Warning;
+    job.privacy.sensitive = true;
+    let notices = sample::failed_because(job, "line1\nline2|pipe");
+    assert_eq!(
+        event(&notices[1], &["x:y".into(), "env:prod".into()], UDP_MAX),
+        "_e{63,73}:Job é is failing on h1|k:x: 1 failure: line1\\nline2|pipe|Outcome: failed\\n\
+         Reason: line1\\nline2|pipe\\nFailures: 1\\nSeverity: warning\
+         |d:1700000000|h:h1_k:x|k:db1/Job é|p:normal|s:cronward|t:warning|#x:y,env:prod"
+    );
+}
+
+// The vendor's client writes message `m: x⏎line2` as `m:m\: x\nline2`.
+#[test]
+fn the_message_of_a_service_check_is_escaped_as_by_the_vendors_client() {
+    let notices = sample::failed_because(sample::job("m"), "m: x\nline2|#a:b");
+    let News::Finished(finished) = &notices[0].news else { panic!("{notices:?}") };
+    assert_eq!(
+        service_check(&notices[0], finished, &["a:b".into()], UDP_MAX),
+        "_sc|cronward.job|2|d:1700000000|h:db1|#a:b|m:m on db1: failed: m\\: x\\nline2_#a:b"
+    );
+}
+
+#[test]
+fn the_service_check_says_how_the_job_stands() {
+    let one_failure = History { failures_in_a_row: 1, ..History::default() };
+    for (before, outcome, status) in [
+        (History::default(), Outcome::Ok, 0),
+        (History::default(), Outcome::Warning, 1),
+        (History::default(), Outcome::Skipped, 0),
+        (one_failure.clone(), Outcome::Skipped, 1),
+        (one_failure, Outcome::Ok, 0),
+        (History::default(), Outcome::Failed, 2),
+        (sample::failing_history(), Outcome::Stopped, 2),
+        (sample::failing_history(), Outcome::Ok, 0),
+    ] {
+        let notices = sample::ended(backup(), &before, sample::run(outcome, 0, None));
+        let items = items(&sink("").preview(&notices[..1]));
+        let found = items.iter().find_map(|item| match item {
+            Item::Check { status, .. } => Some(*status),
+            Item::Metric { .. } | Item::Event { .. } => None,
+        });
+        assert_eq!(found, Some(status), "{outcome}");
+    }
+}
+
+#[test]
+fn a_history_that_could_not_be_read_is_unknown() {
+    let mut notice = sample::failed(backup()).remove(0);
+    if let News::Finished(finished) = &mut notice.news {
+        Arc::make_mut(finished).history = None;
+    }
+    let items = items(&sink("").preview(&[notice]));
+    assert!(items.iter().any(|item| matches!(item, Item::Check { status: 3, .. })), "{items:?}");
+}
+
+#[test]
+fn events_are_for_alerts_unless_told_otherwise() {
+    let mut notices = vec![sample::started(backup())];
+    notices.extend(sample::failed(backup()));
+    notices.extend(sample::ended(backup(), &sample::failing_history(), sample::run(Outcome::Ok, 0, None)));
+    for (target, kinds) in [
+        ("", &["t:error", "t:success"][..]),
+        ("?events=none", &[]),
+        ("?events=all", &["t:info", "t:error", "t:error", "t:success", "t:success"]),
+    ] {
+        let lines = lines(&*sink(target), &notices);
+        let events: Vec<_> = lines.iter().filter(|line| line.starts_with("_e{")).collect();
+        assert_eq!(events.len(), kinds.len(), "{target}: {events:#?}");
+        assert!(events.iter().zip(kinds).all(|(event, kind)| event.contains(kind)), "{events:#?}");
+    }
+}
+
+#[test]
+fn arguments_leave_the_host_only_where_that_is_allowed() {
+    let mut job = backup();
+    let command = |job: JobFacts| {
+        let line = lines(&*sink(""), &sample::failed(job)).pop().unwrap();
+        line.split_once("Command: ").map(|(_, rest)| rest.split('|').next().unwrap().to_owned())
+    };
+    job.privacy.send_args = true;
+    assert_eq!(command(job).as_deref(), Some("pg_dump --password=x"));
+    assert_eq!(command(backup()).as_deref(), Some("pg_dump"));
+    let mut job = backup();
+    job.privacy.sensitive = true;
+    assert_eq!(command(job), None);
+}
+
+#[test]
+fn a_numeric_address_is_prompt_and_a_name_is_not() {
+    assert_eq!(sink("10.0.0.1").pace(), Pace::Prompt);
+    assert_eq!(sink("/run/dsd.sock").pace(), Pace::Prompt);
+    assert_eq!(sink("agent").pace(), Pace::Waiting);
+    assert_eq!(sink("agent?events=none").name(), "dogstatsd:agent:8125");
+}
+
+proptest! {
+    #[test]
+    fn hostile_words_forge_nothing(
+        label in sample::hostile(),
+        namespace in sample::hostile(),
+        host in sample::hostile(),
+        reason in sample::hostile(),
+        owner in sample::hostile(),
+        tag_key in sample::hostile(),
+        tag_value in sample::hostile(),
+        unix in any::<bool>(),
+    ) {
+        let mut job = sample::job(&label);
+        job.namespace = namespace;
+        job.host = host;
+        job.owner = Some(owner);
+        job.tags = vec![Tag { key: tag_key, value: Some(tag_value) }];
+        let target = if unix { "/x.sock" } else { "10.0.0.1" };
+        let limit = if unix { UNIX_MAX } else { UDP_MAX };
+        let datagrams = sink(target).preview(&sample::failed_because(job, &reason));
+        prop_assert!(datagrams.iter().all(|datagram| datagram.len() <= limit));
+        let items = items(&datagrams);
+        let metrics = items.iter().filter(|item| matches!(item, Item::Metric { .. })).count();
+        let events = items.iter().filter(|item| matches!(item, Item::Event { .. })).count();
+        let checks = items.iter().filter(|item| matches!(item, Item::Check { .. })).count();
+        // A name of 200 characters and tags of 200 of four bytes each may be too much for UDP.
+        prop_assert!(metrics == 8 || !unix, "{metrics} metrics");
+        prop_assert_eq!((events, checks), (1, 1));
+        for item in &items {
+            if let Item::Metric { tags, .. } = item {
+                prop_assert!(tags[0].starts_with("task:"));
+                prop_assert!(tags.len() <= 4);
+            }
+        }
+    }
+
+    #[test]
+    fn events_and_checks_fit_whatever_they_are_made_of(
+        text in prop::collection::vec("\\PC{0,900}|[\\n🦀]{0,900}", 4), tags in prop::collection::vec("[a-z]{1,20}:[é]{1,170}", 0..30),
+    ) {
+        let mut job = sample::job(&format!("x{}", text[0]));
+        job.host = text[1].clone();
+        job.runbook = Some(text[2].clone());
+        job.alert_key = text[3].clone();
+        let notices = sample::failed_because(job, &text[3]);
+        let News::Finished(finished) = &notices[0].news else { panic!("{notices:?}") };
+        for limit in [UDP_MAX, UNIX_MAX] {
+            let written = [event(&notices[1], &tags, limit), service_check(&notices[0], finished, &tags, limit)];
+            for line in written {
+                prop_assert!(line.len() <= limit, "{} bytes", line.len());
+                prop_assert_eq!(grammar::dogstatsd(&line).expect(&line).len(), 1);
+            }
+        }
+    }
+}

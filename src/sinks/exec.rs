@@ -1,0 +1,118 @@
+//! `exec:COMMAND LINE`: a program of the user's that takes charge of an alert, by mail, SMS or what
+//! else there is. It has the event as JSON on stdin and the main fields in its environment; exit
+//! status 0 means that somebody has been told.
+
+mod program;
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
+
+use super::{Opening, Pace, Sink};
+use crate::clock::Deadline;
+use crate::job::CommandLine;
+use crate::notice::{Audience, News, Notice, event_json};
+
+/// What the name of every variable begins with that speaks of the event.
+const PREFIX: &str = "CRONWARD_EVENT_";
+
+/// The sink.
+#[derive(Debug)]
+pub struct Exec {
+    name: String,
+    command: CommandLine,
+    environment: Vec<OsString>,
+}
+
+/// A sink of a command line.
+///
+/// # Errors
+/// In words: there is no command.
+pub fn open(opening: &Opening<'_>) -> Result<Arc<dyn Sink>, String> {
+    if opening.target.trim().is_empty() {
+        return Err("it has no command; write one as for /bin/sh -c".to_owned());
+    }
+    let command = CommandLine::Shell(opening.target.into());
+    // A line may hold a password, the name of its program does not.
+    let name = format!("exec:{}", command.first_word().to_string_lossy());
+    let ours = |word: &&OsString| !word.as_bytes().starts_with(PREFIX.as_bytes());
+    let environment = opening.environment.iter().filter(ours).cloned().collect();
+    Ok(Arc::new(Exec { name, command, environment }))
+}
+
+impl Sink for Exec {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::Waiting
+    }
+
+    fn confirms(&self) -> bool {
+        true
+    }
+
+    fn hears_the_others(&self) -> bool {
+        false
+    }
+
+    fn wants(&self, notice: &Notice) -> bool {
+        notice.news.alert().is_some()
+    }
+
+    fn prepare(&self) {}
+
+    fn preview(&self, notices: &[Notice]) -> Vec<String> {
+        notices.iter().map(|notice| event_json(notice, Audience::Away)).collect()
+    }
+
+    fn deliver(&self, notices: &[Notice], deadline: Deadline) -> Result<(), String> {
+        notices.iter().try_for_each(|notice| {
+            let mut environment = self.environment.clone();
+            environment.extend(variables(notice));
+            let mut event = event_json(notice, Audience::Away);
+            event.push('\n');
+            program::run(&self.command.argv(), &environment, event.as_bytes(), deadline)
+        })
+    }
+}
+
+/// The main fields of an event, for a line such as `mail -s "$CRONWARD_EVENT_HEADLINE" root`.
+fn variables(notice: &Notice) -> Vec<OsString> {
+    let job = &*notice.job;
+    let mut fields = vec![
+        ("KIND", notice.news.kind().to_owned()),
+        ("ID", notice.id.to_string()),
+        ("TIME", notice.time.to_string()),
+        ("LABEL", job.label.to_string()),
+        ("HOST", job.host.clone()),
+        ("SEVERITY", job.severity.as_str().to_owned()),
+        ("HEADLINE", notice.headline()),
+    ];
+    fields.extend(job.owner.clone().map(|owner| ("OWNER", owner)));
+    fields.extend(job.runbook.clone().map(|runbook| ("RUNBOOK", runbook)));
+    match &notice.news {
+        News::Started(start) => fields.push(("RUN_ID", start.id.to_string())),
+        News::Finished(finished)
+        | News::Opened(finished, _)
+        | News::Repeated(finished, _)
+        | News::Closed(finished, _) => {
+            fields.push(("RUN_ID", finished.run.id.to_string()));
+            fields.push(("OUTCOME", finished.run.outcome.as_str().to_owned()));
+            fields.extend(finished.run.reason.clone().map(|reason| ("REASON", reason)));
+            fields.extend(finished.run.exit_code().map(|code| ("EXIT_CODE", code.to_string())));
+        }
+    }
+    if let Some(alert) = notice.news.alert() {
+        fields.push(("FAILURES", alert.failures.to_string()));
+        fields.push(("ALERT_ID", alert.id.to_string()));
+        fields.push(("ALERT_KEY", alert.key.clone()));
+    }
+    // A NUL ends a word of the environment, and the program would not be started at all.
+    let word = |(name, value): (&str, String)| format!("{PREFIX}{name}={}", value.replace('\0', "\u{fffd}"));
+    fields.into_iter().map(word).map(OsString::from).collect()
+}
+
+#[cfg(test)]
+mod tests;

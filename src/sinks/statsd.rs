@@ -1,0 +1,179 @@
+//! `statsd:HOST[:PORT]`: plain lines for Etsy's server and all that copied it. No tags, no events and
+//! never a type but `c`, `ms` and `g`: Etsy's server counts a line `k:1.5|d` as a counter, silently.
+
+use std::sync::Arc;
+
+use super::address::{Address, DEFAULT_PORT};
+use super::transport::Transport;
+use super::wire::{Packed, push_name, push_name_part, push_number};
+use super::{Opening, Pace, Sink, options};
+use crate::clock::Deadline;
+use crate::notice::{MetricKind, News, Notice, measurements};
+
+/// The sink.
+#[derive(Debug)]
+pub struct Statsd {
+    name: String,
+    transport: Transport,
+}
+
+/// A sink of its target; empty: this host.
+///
+/// # Errors
+/// In words: a bad address or option.
+pub fn open(opening: &Opening<'_>) -> Result<Arc<dyn Sink>, String> {
+    let (target, options) = options(opening.target)?;
+    for (name, value) in options {
+        match (name, value) {
+            ("tags", "none") => {}
+            ("tags", "influx" | "graphite") => return Err(format!("'tags={value}' is not built yet")),
+            ("tags", _) => return Err(format!("cannot use 'tags={value}'; write 'tags=none'")),
+            (name, _) => return Err(format!("unknown option '{name}'; the only one is 'tags'")),
+        }
+    }
+    let address = match target {
+        "" => Address::localhost(),
+        target => Address::host_and_port(target, DEFAULT_PORT)?,
+    };
+    Ok(Arc::new(Statsd { name: format!("statsd:{address}"), transport: Transport::new(address) }))
+}
+
+impl Sink for Statsd {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn pace(&self) -> Pace {
+        self.transport.pace()
+    }
+
+    fn confirms(&self) -> bool {
+        false
+    }
+
+    fn hears_the_others(&self) -> bool {
+        false
+    }
+
+    fn wants(&self, notice: &Notice) -> bool {
+        matches!(notice.news, News::Finished(_))
+    }
+
+    fn prepare(&self) {
+        self.transport.prepare();
+    }
+
+    fn preview(&self, notices: &[Notice]) -> Vec<String> {
+        self.pack(notices).datagrams
+    }
+
+    fn deliver(&self, notices: &[Notice], _: Deadline) -> Result<(), String> {
+        self.transport.send(&self.pack(notices))
+    }
+}
+
+impl Statsd {
+    fn pack(&self, notices: &[Notice]) -> Packed {
+        let mut packed = Packed::new(self.transport.limit());
+        for notice in notices {
+            pack(notice, &mut packed);
+        }
+        packed
+    }
+}
+
+/// `NAMESPACE.LABEL.METRIC:VALUE|TYPE`; the counter of runs ends in the outcome, since there are no
+/// tags to tell one from another.
+fn pack(notice: &Notice, packed: &mut Packed) {
+    let News::Finished(finished) = &notice.news else { return };
+    let mut prefix = String::new();
+    push_name(&mut prefix, &notice.job.namespace);
+    prefix.push('.');
+    push_name_part(&mut prefix, notice.job.label.as_str());
+    prefix.push('.');
+    for measured in measurements(notice, finished) {
+        let mut line = prefix.clone();
+        push_name(&mut line, measured.metric.name);
+        let kind = match measured.metric.kind {
+            MetricKind::Counter => {
+                line.push('.');
+                line.push_str(finished.run.outcome.as_str());
+                "|c"
+            }
+            MetricKind::Timer => "|ms",
+            MetricKind::Gauge => "|g",
+        };
+        line.push(':');
+        // A sign makes the value of a gauge a difference, so a negative one is counted from zero, and
+        // both lines have to be in one datagram.
+        if measured.value < 0.0 && measured.metric.kind == MetricKind::Gauge {
+            line = format!("{line}0|g\n{line}");
+        }
+        if push_number(&mut line, measured.value) {
+            line.push_str(kind);
+            packed.push(&line);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sinks::grammar::{self, Item};
+    use crate::sinks::sample;
+
+    fn lines(notice: &Notice) -> Vec<String> {
+        let mut packed = Packed::new(1432);
+        pack(notice, &mut packed);
+        packed.datagrams.iter().flat_map(|datagram| datagram.split('\n')).map(str::to_owned).collect()
+    }
+
+    fn opened(target: &str) -> Result<String, String> {
+        sample::opening(target, |opening| open(opening).map(|sink| sink.name().to_owned()))
+    }
+
+    #[test]
+    fn a_failed_run_is_written_in_plain_lines() {
+        let notice = &sample::failed(sample::job("nightly.pg dump"))[0];
+        assert_eq!(
+            lines(notice),
+            [
+                "cronward.nightly_pg_dump.run.duration:12.75|ms",
+                "cronward.nightly_pg_dump.run.exit_code:3|g",
+                "cronward.nightly_pg_dump.run.count.failed:1|c",
+                "cronward.nightly_pg_dump.run.cpu_user:8.5|ms",
+                "cronward.nightly_pg_dump.run.cpu_system:0|ms",
+                "cronward.nightly_pg_dump.run.max_rss:1048576|g",
+                "cronward.nightly_pg_dump.job.consecutive_failures:1|g",
+                "cronward.nightly_pg_dump.job.alert_open:1|g",
+            ]
+        );
+    }
+
+    #[test]
+    fn targets_and_options_are_read_strictly() {
+        assert_eq!(opened("").as_deref(), Ok("statsd:127.0.0.1:8125"));
+        assert_eq!(opened("h:1?tags=none").as_deref(), Ok("statsd:h:1"));
+        for bad in ["h:x", "h?tags=", "h?tags=influx", "h?events=all", "h?", "/a.sock"] {
+            assert!(opened(bad).is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_labels_and_namespaces_forge_no_line(
+            label in sample::hostile(), namespace in sample::hostile(), reason in sample::hostile(),
+        ) {
+            let mut job = sample::job(&label);
+            job.namespace = namespace;
+            let notice = &sample::failed_because(job, &reason)[0];
+            let mut packed = Packed::new(1432);
+            pack(notice, &mut packed);
+            let items: Vec<Item> = packed.datagrams.iter().flat_map(|d| grammar::plain(d).unwrap()).collect();
+            prop_assert_eq!(items.len(), 8);
+            prop_assert_eq!(packed.too_long, 0);
+        }
+    }
+}

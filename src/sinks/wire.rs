@@ -1,0 +1,224 @@
+//! PURE. What the statsd kinds write: names, tags, numbers and text made safe, and lines packed into
+//! datagrams. Nothing below cleans anything up, so a byte that ends a field must not get past here.
+
+use std::fmt::Write;
+
+/// Longest payload of a UDP datagram, in bytes: what passes Ethernet with tunnels in one piece
+/// (statsd docs/metric_types.md, "Multi-Metric Packets").
+pub const UDP_MAX: usize = 1432;
+
+/// Longest unix datagram, in bytes: the Datadog Agent's receive buffer.
+pub const UNIX_MAX: usize = 8192;
+
+/// Longest name, tag key or whole tag, in characters (Datadog's limit for a tag).
+const WORD_MAX: usize = 200;
+
+/// Appends `text` as a metric name: `[A-Za-z0-9_.-]`, everything else as `_`.
+pub fn push_name(line: &mut String, text: &str) {
+    push_word(line, text, |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'));
+}
+
+/// Appends `text` as one part of a dotted name: a dot in it would make a level of its own.
+pub fn push_name_part(line: &mut String, text: &str) {
+    push_word(line, text, |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+}
+
+fn push_word(line: &mut String, text: &str, stands: impl Fn(char) -> bool) {
+    line.extend(text.chars().take(WORD_MAX).map(|c| if stands(c) { c } else { '_' }));
+}
+
+/// Appends `key:value`, or the bare key where there is no value. What would end the tag, the field
+/// or the line becomes `_`; a colon is allowed in a value, where it ends nothing.
+pub fn push_tag(line: &mut String, key: &str, value: &str) {
+    let ends = |c: char| matches!(c, '|' | '#' | ',') || c.is_control();
+    let key = key.chars().map(|c| if ends(c) || c == ':' { '_' } else { c });
+    let colon = (!value.is_empty()).then_some(':');
+    let value = value.chars().map(|c| if ends(c) { '_' } else { c });
+    line.extend(key.chain(colon).chain(value).take(WORD_MAX));
+}
+
+/// Appends a number as every statsd server reads it: at most three decimals, no trailing zeros, no
+/// exponent. False, and nothing appended, for what is no finite number.
+pub fn push_number(line: &mut String, value: f64) -> bool {
+    if !value.is_finite() {
+        return false;
+    }
+    let start = line.len();
+    // Writing to a String cannot fail.
+    let _ = write!(line, "{value:.3}");
+    let kept = line[start..].trim_end_matches('0').trim_end_matches('.').len();
+    line.truncate(start + kept);
+    if &line[start..] == "-0" {
+        line.replace_range(start.., "0");
+    }
+    true
+}
+
+/// A field that ends at the next `|`: that and control characters become `_`; at most `max` bytes.
+pub fn field(text: &str, max: usize) -> String {
+    let mut field: String =
+        text.chars().take(max).map(|c| if c == '|' || c.is_control() { '_' } else { c }).collect();
+    field.truncate(char_boundary(&field, max));
+    field
+}
+
+/// Text for people in at most `room` bytes: a newline becomes the two characters `\n`, as the
+/// Agent wants it, any other control character a blank. What was cut ends in `…`.
+pub fn text_within(text: &str, room: usize) -> String {
+    const CUT: &str = "…";
+    let mut written = String::new();
+    let mut cut_at = 0;
+    for c in text.chars() {
+        match c {
+            '\n' => written.push_str("\\n"),
+            c if c.is_control() => written.push(' '),
+            c => written.push(c),
+        }
+        if written.len() > room {
+            written.truncate(cut_at);
+            if written.len() + CUT.len() <= room {
+                written.push_str(CUT);
+            }
+            break;
+        }
+        if written.len() + CUT.len() <= room {
+            cut_at = written.len();
+        }
+    }
+    written
+}
+
+/// The last place at or before `at` where `text` can be cut.
+fn char_boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
+}
+
+/// Lines packed into datagrams, joined by newlines, never cut.
+#[derive(Debug)]
+pub struct Packed {
+    /// The datagrams; the last one may still grow.
+    pub datagrams: Vec<String>,
+    /// How many lines were longer than a datagram and are not among them.
+    pub too_long: usize,
+    limit: usize,
+}
+
+impl Packed {
+    /// Nothing yet, for datagrams of at most `limit` bytes.
+    pub fn new(limit: usize) -> Self {
+        Self { datagrams: Vec::new(), too_long: 0, limit }
+    }
+
+    /// Adds a line. Lines that must arrive together may be joined by a newline before.
+    pub fn push(&mut self, line: &str) {
+        if line.len() > self.limit {
+            self.too_long += 1;
+            return;
+        }
+        match self.datagrams.last_mut() {
+            Some(last) if last.len() + 1 + line.len() <= self.limit => {
+                last.push('\n');
+                last.push_str(line);
+            }
+            Some(_) | None => {
+                let mut datagram = String::with_capacity(self.limit);
+                datagram.push_str(line);
+                self.datagrams.push(datagram);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn number(value: f64) -> String {
+        let mut line = String::new();
+        assert!(push_number(&mut line, value));
+        line
+    }
+
+    fn tag(key: &str, value: &str) -> String {
+        let mut line = String::new();
+        push_tag(&mut line, key, value);
+        line
+    }
+
+    #[test]
+    fn numbers_have_no_exponent_and_at_most_three_decimals() {
+        for (value, written) in [
+            (0.0, "0"),
+            (-0.0, "0"),
+            (-0.0001, "0"),
+            (1.0, "1"),
+            (100.0, "100"),
+            (12.75, "12.75"),
+            (0.1 + 0.2, "0.3"),
+            (1_900_123.456_7, "1900123.457"),
+            (-10.5, "-10.5"),
+            (1e21, "1000000000000000000000"),
+        ] {
+            assert_eq!(number(value), written);
+        }
+        let mut line = String::from("x");
+        assert!(!push_number(&mut line, f64::NAN) && !push_number(&mut line, f64::INFINITY));
+        assert_eq!(line, "x");
+    }
+
+    #[test]
+    fn tags_lose_what_would_end_them() {
+        assert_eq!(tag("env", "prod"), "env:prod");
+        assert_eq!(tag("canary", ""), "canary");
+        assert_eq!(tag("url", "http://x:1"), "url:http://x:1");
+        assert_eq!(tag("a:b|c#d,e\nf\0g", "h|i#j,k\r\nl\u{85}m:n"), "a_b_c_d_e_f_g:h_i_j_k__l_m:n");
+        assert_eq!(tag("k", &"é".repeat(300)).chars().count(), WORD_MAX);
+    }
+
+    #[test]
+    fn text_is_cut_between_characters_and_says_so() {
+        assert_eq!(text_within("a\nb|c\x1b", 20), "a\\nb|c ");
+        assert_eq!(text_within("éééé", 8), "éééé");
+        assert_eq!(text_within("éééé", 7), "éé…");
+        assert_eq!(text_within("éééé", 2), "");
+        assert_eq!(field("é|é\n", 4), "é_");
+    }
+
+    #[test]
+    fn a_line_longer_than_a_datagram_is_counted_and_left_out() {
+        let mut packed = Packed::new(5);
+        for line in ["abcdef", "ab", "cd", "abcde"] {
+            packed.push(line);
+        }
+        assert_eq!((&packed.datagrams[..], packed.too_long), (&["ab\ncd".into(), "abcde".into()][..], 1));
+    }
+
+    proptest! {
+        #[test]
+        fn packing_keeps_every_line_whole_and_in_order(
+            lines in prop::collection::vec("[a-z]{1,40}", 0..40), limit in 40_usize..200,
+        ) {
+            let mut packed = Packed::new(limit);
+            lines.iter().for_each(|line| packed.push(line));
+            prop_assert!(packed.datagrams.iter().all(|datagram| datagram.len() <= limit));
+            let unpacked: Vec<_> = packed.datagrams.iter().flat_map(|d| d.split('\n')).collect();
+            prop_assert_eq!(unpacked, lines);
+        }
+
+        #[test]
+        fn text_never_exceeds_its_room_nor_holds_a_control_character(text in "\\PC*|[\\x00-\\x7f]*", room in 0_usize..60) {
+            let written = text_within(&text, room);
+            prop_assert!(written.len() <= room);
+            prop_assert!(!written.chars().any(char::is_control));
+        }
+
+        #[test]
+        fn numbers_read_back_as_what_they_were(value in -1e15..1e15_f64) {
+            let written = number(value);
+            prop_assert!((written.parse::<f64>().unwrap() - value).abs() <= 0.000_51, "{}", written);
+            prop_assert!(written.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'-'));
+        }
+    }
+}
