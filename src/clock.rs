@@ -54,23 +54,19 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// The start of something: a real time to show and a monotonic one to subtract.
+/// Measures a span of time, monotonic.
 #[derive(Debug, Clone, Copy)]
-pub struct Stopwatch {
-    /// When it was started, to be shown.
-    pub started_at: Timestamp,
-    started: Instant,
-}
+pub struct Stopwatch(Instant);
 
 impl Stopwatch {
     /// Started now.
     pub fn start() -> Self {
-        Self { started_at: Timestamp::now(), started: Instant::now() }
+        Self(Instant::now())
     }
 
-    /// Monotonic time since the start.
-    pub fn elapsed(&self) -> Duration {
-        self.started.elapsed()
+    /// Time since the start.
+    pub fn elapsed(self) -> Duration {
+        self.0.elapsed()
     }
 }
 

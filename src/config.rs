@@ -7,7 +7,6 @@ mod line;
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::os::unix::ffi::OsStrExt;
 
 use crate::cli::Typed;
 use crate::job::CommandLine;

@@ -202,8 +202,6 @@ impl Signal {
     pub const TERM: Self = Self(nix::libc::SIGTERM);
     /// SIGCONT.
     pub const CONT: Self = Self(nix::libc::SIGCONT);
-    /// SIGSTOP.
-    pub const STOP: Self = Self(nix::libc::SIGSTOP);
     /// SIGTSTP.
     pub const TSTP: Self = Self(nix::libc::SIGTSTP);
     /// SIGTTIN.

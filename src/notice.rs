@@ -13,7 +13,7 @@ use crate::plan::JobFacts;
 use crate::policy::{Alert, History, Verdict};
 
 pub use event::{Audience, event_json};
-pub use measure::{METRICS, Measurement, Metric, MetricKind, measurements};
+pub use measure::{MetricKind, measurements};
 
 /// One thing that sinks are told, with an identity of its own.
 #[derive(Debug, Clone)]

@@ -10,7 +10,7 @@ use crate::clock::{Deadline, Timestamp};
 use crate::diagnostics::{say, stderr_is_terminal};
 use crate::job::{RunId, Signal};
 use crate::journal::{Claim, Committed, Journal};
-use crate::notice::{Finished, News, Notice, Start};
+use crate::notice::{Finished, Notice, Start};
 use crate::outcome::{Ended, Ending, Exit, Outcome, Run, RunEnd, StartFailure, status};
 use crate::plan::{Plan, Summary};
 use crate::policy::{self, History, Judged, Judgement};
@@ -116,9 +116,10 @@ fn never_started(end: RunEnd) -> Supervised {
         pid: None,
         stop_signal: match end {
             RunEnd::StoppedBefore(signal) => Some(signal),
-            RunEnd::Ended(_) | RunEnd::NotStarted(_) | RunEnd::Skipped { .. } | RunEnd::Interrupted { .. } => {
-                None
-            }
+            RunEnd::Ended(_)
+            | RunEnd::NotStarted(_)
+            | RunEnd::Skipped { .. }
+            | RunEnd::Interrupted { .. } => None,
         },
         end,
         usage: None,
@@ -167,11 +168,8 @@ impl<S: FnOnce() + Send + 'static> Witness for Onlooker<'_, S> {
 /// Gives the run its outcome.
 fn conclude(plan: &Plan, id: RunId, started_at: Timestamp, supervised: Supervised) -> Run {
     let time_limit = plan.time_limit.filter(|_| supervised.timed_out).map(|time| time.limit);
-    let ended = Ended {
-        end: &supervised.end,
-        timed_out_after: time_limit,
-        stop_signal: supervised.stop_signal,
-    };
+    let ended =
+        Ended { end: &supervised.end, timed_out_after: time_limit, stop_signal: supervised.stop_signal };
     let (outcome, mut reason) = ended.judge(&plan.codes);
     if let (Outcome::Signaled, RunEnd::Ended(Ending::Killed { signal: Signal::KILL, .. }), Some(pid)) =
         (outcome, &supervised.end, supervised.pid)

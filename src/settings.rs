@@ -183,14 +183,6 @@ impl Row {
         let key = self.long.bytes().map(|byte| char::from(shouted(byte)));
         "CRONWARD_".chars().chain(key).collect()
     }
-
-    /// The word for its value in the help; `None` for a switch.
-    pub fn value_name(&self) -> Option<&'static str> {
-        match self.takes {
-            Takes::Nothing => None,
-            Takes::One(name) | Takes::Many(name) => Some(name),
-        }
-    }
 }
 
 /// A byte of a long option as it stands in its variable.

@@ -1,6 +1,6 @@
 //! The levels by tables and properties.
 
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use proptest::prelude::*;
 

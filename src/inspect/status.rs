@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::clock::Timestamp;
+use crate::human::span;
 use crate::job::Label;
 use crate::journal::{Entry, Remembered, UnderWayNow, entries};
 use crate::outcome::Outcome;
@@ -91,13 +91,13 @@ fn row(job: &Entry, now: Timestamp, zone: &TimeZone) -> [String; 7] {
         label,
         outcome.to_owned(),
         when.map_or_else(nothing, |when| format!("{} ({})", local(when, zone), ago(now, when))),
-        wall_time.map_or_else(nothing, brief),
+        wall_time.map_or_else(nothing, span),
         streak(&remembered.history).unwrap_or_else(nothing),
         remembered
             .history
             .alert
             .as_ref()
-            .map_or_else(nothing, |alert| format!("open for {}", brief(now.since(alert.opened_at)))),
+            .map_or_else(nothing, |alert| format!("open for {}", span(now.since(alert.opened_at)))),
         running(remembered, now).unwrap_or_else(nothing),
     ]
 }
@@ -116,9 +116,9 @@ fn running(remembered: &Remembered, now: Timestamp) -> Option<String> {
     match alive[..] {
         [] if remembered.under_way.is_empty() => None,
         [] => Some("died; the next run records it".to_owned()),
-        [run] => Some(format!("running for {} (pid {})", brief(now.since(run.started_at)), run.pid)),
+        [run] => Some(format!("running for {} (pid {})", span(now.since(run.started_at)), run.pid)),
         [oldest, ..] => {
-            Some(format!("{} running, the first for {}", alive.len(), brief(now.since(oldest.started_at))))
+            Some(format!("{} running, the first for {}", alive.len(), span(now.since(oldest.started_at))))
         }
     }
 }
@@ -154,21 +154,7 @@ fn local(at: Timestamp, zone: &TimeZone) -> String {
 }
 
 fn ago(now: Timestamp, then: Timestamp) -> String {
-    if then > now { "in the future".to_owned() } else { format!("{} ago", brief(now.since(then))) }
-}
-
-/// A span of time in a few characters: `85ms`, `2.5s`, `31m`, `4h05m`, `12d`.
-fn brief(span: Duration) -> String {
-    let seconds = span.as_secs();
-    match seconds {
-        0 => format!("{}ms", span.as_millis()),
-        1..10 => format!("{seconds}.{}s", span.subsec_millis() / 100),
-        10..60 => format!("{seconds}s"),
-        60..600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
-        600..3600 => format!("{}m", seconds / 60),
-        3600..86_400 => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
-        _ => format!("{}d", seconds / 86_400),
-    }
+    if then > now { "in the future".to_owned() } else { format!("{} ago", span(now.since(then))) }
 }
 
 /// A text on one line, with nothing in it that a terminal would obey.

@@ -7,7 +7,6 @@ use super::stored::{End, Fold};
 use super::tail::Loose;
 use super::under_way::Begun;
 use crate::clock::Timestamp;
-use crate::job::RunId;
 use crate::outcome::{Outcome, Run, RunEnd};
 use crate::policy::{History, Judgement};
 

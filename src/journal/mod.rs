@@ -116,22 +116,20 @@ impl Journal {
         run: RunId,
         pause: &mut dyn FnMut(Duration) -> Option<Signal>,
     ) -> Claim {
+        let unusable = |why: &str| Claim::Unusable(format!("the overlap lock cannot be used: {why}"));
         let files = match &self.files {
             Ok(files) => files,
-            Err(why) => return Claim::Unusable(format!("the overlap lock cannot be used: {why}")),
+            Err(why) => return unusable(why),
         };
-        let claim = match &files.lock {
+        let mut claim = match &files.lock {
             Ok(lock) => overlap::claim(lock, rule, run, pause),
-            Err(why) => return Claim::Unusable(format!("the overlap lock cannot be used: {why}")),
+            Err(why) => return unusable(why),
         };
-        self.overlap_granted = matches!(claim, Claim::Granted(_));
-        match claim {
-            Claim::Unusable(why) => {
-                let path = files.directory.path_of(LOCK);
-                Claim::Unusable(format!("the overlap lock '{}' cannot be used: {why}", path.display()))
-            }
-            other => other,
+        if let Claim::Unusable(why) = &claim {
+            claim = unusable(&format!("'{}': {why}", files.directory.path_of(LOCK).display()));
         }
+        self.overlap_granted = matches!(claim, Claim::Granted(_));
+        claim
     }
 
     /// Takes the byte by which others see that the run's cronward lives, and prepares what the child
@@ -192,12 +190,9 @@ impl Journal {
                 };
                 transaction::commit(files, &subject, deadline)
             }
-            Err(_) => Committed {
-                lost: Vec::new(),
-                own: judge(None, run),
-                history_readable: false,
-                trouble: None,
-            },
+            Err(_) => {
+                Committed { lost: Vec::new(), own: judge(None, run), history_readable: false, trouble: None }
+            }
         };
         if self.trouble.is_some() {
             committed.trouble = None;

@@ -121,8 +121,11 @@ fn read_job(
 /// The streak does not depend on the alert rule; and whether the alert is open is taken from what a
 /// run told the world, not from this.
 fn judge_without_rule(history: Option<&History>, run: &Run) -> Judgement {
-    let rule =
-        AlertRule { after: AlertAfter::InARow(NonZeroU32::MAX), realert: None, recover_after: NonZeroU32::MAX };
+    let rule = AlertRule {
+        after: AlertAfter::InARow(NonZeroU32::MAX),
+        realert: None,
+        recover_after: NonZeroU32::MAX,
+    };
     let judged = Judged {
         id: run.id,
         outcome: run.outcome,
@@ -157,7 +160,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_label_is_read_back_from_its_file_name(text in ".{1,40}") {
+        fn a_label_is_read_back_from_its_file_name(text in ".{1,15}") {
             let label = Label::new(OsStr::new(&text)).unwrap();
             prop_assert_eq!(label_of(&label.file_name()), text);
         }

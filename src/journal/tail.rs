@@ -130,7 +130,7 @@ fn scan(bytes: &[u8], from: u64) -> Result<Tail, Tail> {
 }
 
 fn newline_before(bytes: &[u8], end: usize) -> Option<usize> {
-    bytes[..end].iter().rposition(|&byte| byte == b'\n')
+    memchr::memrchr(b'\n', &bytes[..end])
 }
 
 #[cfg(test)]

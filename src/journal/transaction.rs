@@ -24,7 +24,7 @@ const LASTING: Duration = Duration::from_secs(1);
 /// So many runs under way are all asked whether they live.
 const ALL_PROBED: usize = 64;
 /// Of more, so many a time, in turn: with a thousand under way each question walks a thousand locks.
-const SOME_PROBED: usize = 16;
+const SOME_PROBED: usize = 4;
 
 /// The run that is put on record.
 pub(super) struct Subject<'a> {
@@ -180,9 +180,8 @@ fn in_turn(
     if turn == Turn::Ours && !readable {
         let path = files.directory.path_of(JOURNAL);
         let path = path.display();
-        let kept = compaction::keep_aside(files, journal, reading.size).and_then(|name| {
-            compaction::replace(files, journal, &record(0), reading.seen).map(|()| name)
-        });
+        let kept = compaction::keep_aside(files, journal, reading.size)
+            .and_then(|name| compaction::replace(files, journal, &record(0), reading.seen).map(|()| name));
         replaced = kept.is_ok();
         trouble = Some(match kept {
             Ok(name) => format!("'{path}' was corrupt; it is kept as '{name}', and a new one begun"),
@@ -216,12 +215,7 @@ fn in_turn(
 
 /// The runs whose cronward has died. Its byte is free once it is dead; and what it wrote before that
 /// may have come after our reading, so the journal is read again before anybody is said to be lost.
-fn lost_runs(
-    files: &Files,
-    subject: &Subject<'_>,
-    journal: &OwnedFd,
-    reading: &mut Reading,
-) -> Vec<Begun> {
+fn lost_runs(files: &Files, subject: &Subject<'_>, journal: &OwnedFd, reading: &mut Reading) -> Vec<Begun> {
     let Ok(lock) = &files.lock else { return Vec::new() };
     let dead = dead_runs(lock, subject, &mut reading.fold);
     if dead.is_empty() {
@@ -239,8 +233,8 @@ fn lost_runs(
 }
 
 fn dead_runs(lock: &OwnedFd, subject: &Subject<'_>, fold: &mut Fold) -> Vec<Begun> {
-    let count = fold.under_way.count();
-    let probed = if count > ALL_PROBED { SOME_PROBED } else { count };
+    let many = fold.under_way.iter().nth(ALL_PROBED).is_some();
+    let probed = if many { SOME_PROBED } else { ALL_PROBED };
     let now = subject.run.ended_at.unwrap_or(subject.run.started_at);
     let dead = fold
         .under_way
@@ -249,7 +243,7 @@ fn dead_runs(lock: &OwnedFd, subject: &Subject<'_>, fold: &mut Fold) -> Vec<Begu
         .filter(|begun| begun.id != subject.run.id && fold::has_died(begun, subject.host, now))
         .filter(|begun| locks::is_held(lock, Byte::of_run(begun.id)) == Ok(false))
         .collect();
-    if probed < count {
+    if many {
         fold.under_way.put_back(probed);
     }
     dead
@@ -309,7 +303,8 @@ fn uncounted(subject: &Subject<'_>, before: Option<&History>) -> (Judgement, boo
 
 fn append(files: &Files, line: &[u8]) -> Result<(), String> {
     let path = files.directory.path_of(JOURNAL);
-    let fail = |why: &str| format!("this run is not remembered: '{}' cannot be written: {why}", path.display());
+    let fail =
+        |why: &str| format!("this run is not remembered: '{}' cannot be written: {why}", path.display());
     let journal = files.journal.as_ref().map_err(|why| fail(why))?;
     if !journal.writable {
         return Err(fail("it is read-only"));
@@ -328,7 +323,7 @@ fn append_loose(files: &mut Files, subject: &Subject<'_>, line: &[u8]) -> Result
     let (journal, size) = current(files)?;
     let bytes = tail::read_range(&journal, size.saturating_sub(LARGEST_WINDOW), size);
     let record = format!("\"end\":{{\"run\":\"{}\"", subject.run.id);
-    if bytes.is_ok_and(|bytes| bytes.windows(record.len()).any(|piece| piece == record.as_bytes())) {
+    if bytes.is_ok_and(|bytes| memchr::memmem::find(&bytes, record.as_bytes()).is_some()) {
         return Ok(());
     }
     append(files, line)

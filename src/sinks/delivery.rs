@@ -32,6 +32,9 @@ pub struct Announcement {
     pending: Vec<Option<Arc<Pending>>>,
 }
 
+/// A sink that can wait, and its start notice if it wants that.
+type Waiting = (Arc<dyn Sink>, Option<Arc<Pending>>);
+
 /// The start notice of one sink that can wait.
 struct Pending {
     stage: Mutex<Stage>,
@@ -61,7 +64,7 @@ pub struct Delivery {
 /// when it is done; if there is no thread to be had, [`deliver`] makes up for it.
 pub fn announce(sinks: &[Arc<dyn Sink>], started: Notice) -> Announcement {
     let mut announcement = Announcement::default();
-    let mut waiting = Vec::new();
+    let mut waiting: Vec<Waiting> = Vec::new();
     for sink in sinks {
         let wants = guarded(|| sink.wants(&started)).unwrap_or(false);
         let mut pending = None;
@@ -88,7 +91,7 @@ pub fn announce(sinks: &[Arc<dyn Sink>], started: Notice) -> Announcement {
 
 /// On the helper thread. Look-ups come last: they may hang for longer than any notice, and who
 /// needs one looks up by itself.
-fn announce_waiting(sinks: &[(Arc<dyn Sink>, Option<Arc<Pending>>)]) {
+fn announce_waiting(sinks: &[Waiting]) {
     for (sink, pending) in sinks {
         let Some(pending) = pending else { continue };
         if let Some(notice) = pending.claim() {

@@ -4,7 +4,7 @@
 
 mod program;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub struct Exec {
 /// In words: there is no command.
 pub fn open(opening: &Opening<'_>) -> Result<Arc<dyn Sink>, String> {
     if opening.target.trim().is_empty() {
-        return Err("it has no command; write one as for /bin/sh -c".to_owned());
+        return Err("it has no command".to_owned());
     }
     let command = CommandLine::Shell(opening.target.into());
     // A line may hold a password, the name of its program does not.

@@ -11,13 +11,10 @@ pub enum Item {
 
 /// A datagram of plain StatsD (statsd docs/metric_types.md).
 pub fn plain(datagram: &str) -> Result<Vec<Item>, String> {
-    datagram
-        .split('\n')
-        .map(|line| match metric(line, &["c", "ms", "g"])? {
-            Item::Metric { tags, .. } if !tags.is_empty() => Err(format!("tags in a plain line: {line:?}")),
-            item => Ok(item),
-        })
-        .collect()
+    let read = |line: &str| {
+        if line.contains('#') { Err(format!("tags in {line:?}")) } else { metric(line, &["c", "ms", "g"]) }
+    };
+    datagram.split('\n').map(read).collect()
 }
 
 /// A datagram of DogStatsD (datagram_shell, protocol 1.0).

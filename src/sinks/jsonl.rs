@@ -6,11 +6,10 @@ mod line;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 
@@ -48,7 +47,7 @@ pub fn open(opening: &Opening<'_>) -> Result<Arc<dyn Sink>, String> {
         None if target == "stderr" => {
             inherited(libc::STDERR_FILENO).map_or(Place::Closed, |fd| Place::Shared(fd.into()))
         }
-        None if target.is_empty() => return Err("it has no target; write PATH, fd:N or stderr".to_owned()),
+        None if target.is_empty() => return Err("it has no target".to_owned()),
         None => Place::Path(target.into()),
     };
     Ok(Arc::new(Jsonl { name: format!("jsonl:{target}"), place }))
@@ -57,7 +56,7 @@ pub fn open(opening: &Opening<'_>) -> Result<Arc<dyn Sink>, String> {
 fn descriptor(number: &str) -> Result<File, String> {
     let fd: Option<OwnedFd> = match number.parse() {
         Ok(fd) if number.bytes().all(|byte| byte.is_ascii_digit()) => inherited(fd),
-        Ok(_) | Err(_) => return Err(format!("'{number}' is not the number of a descriptor; write fd:N")),
+        Ok(_) | Err(_) => return Err(format!("'{number}' is not the number of a descriptor")),
     };
     let not_open = || format!("fd {number} is not open; write it as a redirection, '{number}>>FILE'");
     let fd = fd.ok_or_else(not_open)?;

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use crate::clock::Deadline;
 use crate::notice::Notice;
 use crate::plan::{Plan, SinkWord, Variables};
+use crate::settings::nearest;
 
 /// Whether telling a sink can make the caller wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +69,7 @@ pub struct Opening<'a> {
 pub struct Kind {
     /// The word before the colon.
     pub name: &'static str,
-    /// Target and meaning, for help and manual.
+    /// Target and meaning, for messages and the manual.
     pub help: &'static str,
     /// Makes a sink, without waiting for anything; an error is in words and without the target.
     open: fn(&Opening<'_>) -> Result<Arc<dyn Sink>, String>,
@@ -89,7 +90,7 @@ pub static KINDS: &[Kind] = &[
     },
     Kind {
         name: "exec",
-        help: "COMMAND LINE: run by /bin/sh for each alert, the event as JSON on its stdin",
+        help: "a command line for /bin/sh: run for each alert, the event as JSON on its stdin",
         open: exec::open,
     },
 ];
@@ -131,7 +132,7 @@ fn open_one(
     let SinkWord { kind, target, .. } = word;
     match KINDS.iter().find(|known| known.name == kind) {
         Some(known) => (known.open)(&Opening { target, variables, environment })
-            .map_err(|reason| (format!("{kind}:{target}"), reason)),
+            .map_err(|reason| (format!("{kind}:{target}"), format!("{reason}; {kind} takes {}", known.help))),
         None => Err((format!("{kind}:…"), not_a_kind(kind))),
     }
 }
@@ -140,13 +141,8 @@ fn not_a_kind(kind: &str) -> String {
     if NOT_BUILT_YET.contains(&kind) {
         return format!("'{kind}' is not built yet; {}", kinds_are());
     }
-    let nearest = KINDS
-        .iter()
-        .map(|known| (strsim::jaro(kind, known.name), known.name))
-        .filter(|(likeness, _)| *likeness > 0.7)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other));
-    match nearest {
-        Some((_, name)) => format!("unknown kind '{kind}' (did you mean '{name}'?; {})", kinds_are()),
+    match nearest(kind, KINDS.iter().map(|known| known.name)) {
+        Some(name) => format!("unknown kind '{kind}' (did you mean '{name}'?; {})", kinds_are()),
         None => format!("unknown kind '{kind}' ({})", kinds_are()),
     }
 }
@@ -156,11 +152,14 @@ fn kinds_are() -> String {
     format!("kinds are {}", names.join(", "))
 }
 
+/// `NAME=VALUE` pairs, in the order in which they were given.
+type Options<'a> = Vec<(&'a str, &'a str)>;
+
 /// `TARGET?NAME=VALUE&NAME=VALUE`, taken apart.
 ///
 /// # Errors
 /// In words: what stands behind the question mark is no list of such pairs.
-fn options(target: &str) -> Result<(&str, Vec<(&str, &str)>), String> {
+fn options(target: &str) -> Result<(&str, Options<'_>), String> {
     let Some((target, list)) = target.split_once('?') else {
         return Ok((target, Vec::new()));
     };
@@ -186,18 +185,22 @@ mod tests {
         let kinds = "kinds are dogstatsd, statsd, jsonl, exec";
         let said = format!("'dogstasd:…': unknown kind 'dogstasd' (did you mean 'dogstatsd'?; {kinds})");
         assert_eq!(refused("dogstasd:secret"), said);
-        assert_eq!(refused("x:secret"), format!("'x:…': unknown kind 'x' ({kinds})"));
+        assert_eq!(refused("mqtt:secret"), format!("'mqtt:…': unknown kind 'mqtt' ({kinds})"));
         let said = format!("'pagerduty:…': 'pagerduty' is not built yet; {kinds}");
         assert_eq!(refused("pagerduty:secret"), said);
     }
 
     #[test]
     fn a_bad_target_is_shown_with_the_reason() {
-        let said = refused("dogstatsd:h?event=all");
-        assert_eq!(said, "'dogstatsd:h?event=all': unknown option 'event'; the only one is 'events'");
+        assert_eq!(
+            refused("jsonl:"),
+            "'jsonl:': it has no target; jsonl takes PATH, fd:N or stderr: every notice, a JSON object a line"
+        );
+        assert!(
+            refused("dogstatsd:h?event=all").contains("unknown option 'event'; the only one is 'events'")
+        );
         assert!(refused("dogstatsd:h?events").contains("NAME=VALUE"));
         assert!(refused("dogstatsd:h?events=some").contains("'all' or 'none'"));
-        assert!(refused("jsonl:").contains("PATH"));
         assert!(refused("exec: ").contains("command"));
     }
 

@@ -81,7 +81,9 @@ impl Transport {
         }
         if let Some(error) = first_error {
             let all = packed.datagrams.len();
-            return Err(format!("{dropped} of {all} datagrams dropped: {}", in_words(&error)));
+            let full = error.kind() == io::ErrorKind::WouldBlock;
+            let why = if full { "the receiver's queue is full".to_owned() } else { in_words(&error) };
+            return Err(format!("{dropped} of {all} datagrams dropped: {why}"));
         }
         if packed.too_long > 0 {
             return Err(format!("{} metrics did not fit in a datagram; use fewer tags", packed.too_long));
@@ -216,7 +218,7 @@ mod tests {
         let refused = (0..100_000).find_map(|_| transport.send(&packed(&["a:1|c"])).err());
         assert_eq!(
             refused.as_deref(),
-            Some("1 of 1 datagrams dropped: resource temporarily unavailable"),
+            Some("1 of 1 datagrams dropped: the receiver's queue is full"),
             "the receiver's queue never filled"
         );
         let mut buffer = [0; 64];

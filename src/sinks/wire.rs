@@ -215,9 +215,9 @@ mod tests {
         }
 
         #[test]
-        fn numbers_read_back_as_what_they_were(value in -1e15..1e15_f64) {
+        fn numbers_read_back_as_what_they_were(value in -1e12..1e12_f64) {
             let written = number(value);
-            prop_assert!((written.parse::<f64>().unwrap() - value).abs() <= 0.000_51, "{}", written);
+            prop_assert!((written.parse::<f64>().unwrap() - value).abs() <= 0.000_6, "{}", written);
             prop_assert!(written.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'-'));
         }
     }

@@ -220,7 +220,7 @@ mod tests {
             (Signal::TSTP, Action::StopSelf(Signal::TSTP)),
             (Signal::TTIN, Action::StopSelf(Signal::TTIN)),
             (Signal::TTOU, Action::StopSelf(Signal::TTOU)),
-            (Signal::STOP, Action::Nothing),
+            (Signal(libc::SIGSTOP), Action::Nothing),
         ] {
             assert_eq!(Escalation::new(false).on(Event::Stopped(signal)), expected, "{signal}");
         }

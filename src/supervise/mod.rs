@@ -9,11 +9,11 @@ mod start_failure;
 
 use std::ffi::{OsStr, OsString};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use self::descendants::{descendants, descends, parents};
 use self::escalate::{Action, Escalation, Event, Origin};
-use crate::clock::Deadline;
+use crate::clock::{Deadline, Stopwatch};
 use crate::job::Signal;
 use crate::outcome::{RunEnd, Usage};
 use crate::plan::TimeLimit;
@@ -81,7 +81,7 @@ pub fn supervise(task: Task<'_>, witness: &mut dyn Witness) -> Supervised {
     // would go without cronward.
     let adopts = is_init || (task.time_limit.is_some() && process::adopt_orphans());
     let strangers = if adopts && process::has_children() { own_children() } else { Vec::new() };
-    let began = Instant::now();
+    let stopwatch = Stopwatch::start();
     let started = process::spawn(&Exec {
         argv: task.argv,
         environment: task.environment,
@@ -108,6 +108,7 @@ pub fn supervise(task: Task<'_>, witness: &mut dyn Witness) -> Supervised {
     let mut watch = Watch {
         pid,
         own_group: task.own_group,
+        stopwatch,
         adopts,
         strangers,
         escalation: Escalation::new(task.own_group),
@@ -121,20 +122,21 @@ pub fn supervise(task: Task<'_>, witness: &mut dyn Witness) -> Supervised {
     };
     quietly(|| witness.started(pid));
     // A defect of ours is no reason to lose the command: then it is waited for and no more.
-    let reaped = catch_unwind(AssertUnwindSafe(|| watch.wait(witness))).unwrap_or_else(|_| just_wait(pid));
+    let reaped =
+        catch_unwind(AssertUnwindSafe(|| watch.wait(witness))).unwrap_or_else(|_| just_wait(pid, stopwatch));
     Supervised {
         pid: Some(pid),
         end: reaped.end,
         usage: reaped.usage,
-        wall_time: Some(reaped.at.saturating_duration_since(began)),
+        wall_time: Some(reaped.wall_time),
         timed_out: watch.escalation.timed_out(),
         forwarded_signal: watch.escalation.forwarded(),
         stop_signal: watch.escalation.stop(),
     }
 }
 
-fn just_wait(pid: u32) -> Reaped {
-    let at_end = |end, usage| Reaped { end, usage, at: Instant::now() };
+fn just_wait(pid: u32, stopwatch: Stopwatch) -> Reaped {
+    let at_end = |end, usage| Reaped { end, usage, wall_time: stopwatch.elapsed() };
     match process::reap(pid, Wait::ToTheEnd) {
         Change::Ended(ending, usage) => at_end(RunEnd::Ended(ending), Some(usage)),
         Change::None | Change::Stopped(_) | Change::Gone => at_end(status_lost(), None),
@@ -179,13 +181,14 @@ fn runs_out(timer: &mut Option<Deadline>) -> bool {
 struct Reaped {
     end: RunEnd,
     usage: Option<Usage>,
-    at: Instant,
+    wall_time: Duration,
 }
 
 /// A command under supervision.
 struct Watch {
     pid: u32,
     own_group: bool,
+    stopwatch: Stopwatch,
     adopts: bool,
     /// Children that cronward had before, as after `sleep 100 & exec cronward …`.
     strangers: Vec<u32>,
@@ -252,7 +255,7 @@ impl Watch {
     }
 
     fn reap(&mut self, end: RunEnd, usage: Option<Usage>) {
-        self.reaped = Some(Reaped { end, usage, at: Instant::now() });
+        self.reaped = Some(Reaped { end, usage, wall_time: self.stopwatch.elapsed() });
     }
 
     fn on(&mut self, Arrived { signal, sender }: Arrived) {
@@ -355,6 +358,6 @@ mod tests {
             last_words: LastWords::default(),
         });
         set_mask(before);
-        assert_eq!(just_wait(pid.unwrap()).end, RunEnd::Ended(Ending::Exited(9)));
+        assert_eq!(just_wait(pid.unwrap(), Stopwatch::start()).end, RunEnd::Ended(Ending::Exited(9)));
     }
 }

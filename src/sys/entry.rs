@@ -41,6 +41,7 @@ unsafe extern "C" {
 ///
 /// The name is the C library's; tests have a `main` of their own.
 #[cfg_attr(not(test), unsafe(no_mangle))]
+#[cfg_attr(test, expect(dead_code, reason = "nobody calls it there, and yet everything is called from it"))]
 extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     let signals = SignalState {
         mask: signals::set_mask(SignalSet::ALL),

@@ -11,7 +11,7 @@ mod child;
 use std::ffi::{CString, OsStr, OsString, c_char, c_void};
 use std::io;
 use std::mem;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::ptr;
 use std::sync::Arc;
@@ -20,7 +20,6 @@ use std::time::Duration;
 use nix::libc::{self, c_int};
 
 use super::entry::SignalState;
-use super::signals;
 use crate::clock::Deadline;
 use crate::job::Signal;
 use crate::outcome::{Ending, Usage};

@@ -138,6 +138,19 @@ pub fn next(limit: Option<Duration>) -> Option<Arrived> {
     }
 }
 
+/// Takes back a signal that this thread has brought upon itself and that is still pending. One
+/// system call, so also for a child between clone and exec.
+pub fn forget(signal: Signal) {
+    let set = SignalSet::only(signal).0;
+    let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let nowhere = ptr::null_mut::<libc::siginfo_t>();
+    // SAFETY: the set and the time are live, the size is the kernel's, and null is allowed where
+    // nobody wants to know the sender (sigtimedwait(2)).
+    unsafe {
+        libc::syscall(libc::SYS_rt_sigtimedwait, &raw const set, nowhere, &raw const at_once, SET_BYTES);
+    }
+}
+
 fn timed_wait(limit: Option<Duration>) -> Result<Arrived, c_int> {
     let all = SignalSet::ALL.0;
     let limit = limit.map(|limit| libc::timespec {
@@ -192,8 +205,10 @@ fn kill(target: i32, signal: Signal) {
 /// continue the process (an orphaned process group, as under cron; setpgid(2)), and where the
 /// caller has it ignored.
 pub fn stop_self(signal: Signal) {
-    let mask = set_mask(SignalSet::ALL.without(signal));
+    // Sent while it is blocked: if the terminal's own is pending, the two are one. Sent afterwards, it
+    // would stop us a second time, just when the shell had continued us.
     send(std::process::id(), signal);
+    let mask = set_mask(SignalSet::ALL.without(signal));
     set_mask(mask);
 }
 
@@ -236,5 +251,18 @@ mod tests {
         set_mask(before);
         let sender = Sender::Process(std::process::id());
         assert_eq!(arrived, Some(Arrived { signal: Signal(libc::SIGRTMAX()), sender }));
+    }
+
+    #[test]
+    fn a_signal_that_is_forgotten_does_not_act_when_it_is_unblocked() {
+        let before = set_mask(SignalSet::ALL);
+        // SAFETY: the calling thread is alive.
+        unsafe { libc::pthread_kill(libc::pthread_self(), libc::SIGXFSZ) };
+        forget(Signal(libc::SIGXFSZ));
+        forget(Signal(libc::SIGXFSZ));
+        // Its default action would end all of these tests here.
+        set_mask(SignalSet::ALL.without(Signal(libc::SIGXFSZ)));
+        assert_eq!(next(Some(Duration::ZERO)), None);
+        set_mask(before);
     }
 }

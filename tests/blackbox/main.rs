@@ -1,1 +1,25 @@
-fn main() {}
+//! cronward from outside: every test starts the program and looks only at what its caller, its job,
+//! its sinks and its state can see. No network but the loopback interface, no root, no server.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test ends by a panic, and so does what it is made of"
+)]
+
+mod counting;
+mod crash;
+mod damaged;
+mod documents;
+mod environment;
+mod events;
+mod locks;
+mod metrics;
+mod signals;
+mod sinks;
+mod statuses;
+mod support;
+mod timeout;
+mod transparency;
+mod usage;

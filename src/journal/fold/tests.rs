@@ -2,6 +2,7 @@
 
 use super::super::fixture::{Home, ended};
 use super::*;
+use crate::job::RunId;
 use crate::policy::Verdict;
 use proptest::prelude::*;
 
@@ -96,8 +97,14 @@ fn a_lost_run_says_in_words_what_is_known_of_it() {
     let id = RunId::new();
     for (run, expected) in [
         (begun(id, "a", 2_000), "cronward died during the run (started 1970-01-01T00:00:02.000Z, pid 4711)"),
-        (begun(id, "a", 500), "the host was restarted during the run (started 1970-01-01T00:00:00.500Z, pid 4711)"),
-        (begun(id, "b", 500), "nothing was heard for 7 days of a run on host 'b' (started 1970-01-01T00:00:00.500Z, pid 4711)"),
+        (
+            begun(id, "a", 500),
+            "the host was restarted during the run (started 1970-01-01T00:00:00.500Z, pid 4711)",
+        ),
+        (
+            begun(id, "b", 500),
+            "nothing was heard for 7 days of a run on host 'b' (started 1970-01-01T00:00:00.500Z, pid 4711)",
+        ),
     ] {
         let lost = lost_run(&run, "a", boot);
         assert_eq!(lost.reason.as_deref(), Some(expected));
@@ -127,8 +134,9 @@ proptest! {
             // Everybody in a batch sees what everybody before has appended, as late writers do.
             let mut loose = Vec::new();
             for run in runs {
-                loose.push(told(&home, run, Some(&replay)));
-                replay = home.judge(Some(&replay), run).history;
+                let judgement = home.judge(Some(&replay), run);
+                loose.push(Loose::End(Box::new(owned(&End::of(run, None, &judgement)))));
+                replay = judgement.history;
             }
             let history = after(&home, &mut fold, loose);
             // What is stored has milliseconds and microseconds.

@@ -166,10 +166,9 @@ impl<'a> End<'a> {
         let exit_status = self.exit_status.unwrap_or(outcome::status::CANNOT_RUN);
         let end = match (self.exit_code, self.signal_number, self.outcome.0) {
             (Some(code), _, _) => RunEnd::Ended(Ending::Exited(code)),
-            (None, Some(signal), _) => RunEnd::Ended(Ending::Killed {
-                signal: Signal(signal),
-                core_dumped: self.core_dumped,
-            }),
+            (None, Some(signal), _) => {
+                RunEnd::Ended(Ending::Killed { signal: Signal(signal), core_dumped: self.core_dumped })
+            }
             (None, None, Outcome::NotStarted) => {
                 RunEnd::NotStarted(StartFailure { exit_status, reason: reason() })
             }

@@ -3,7 +3,7 @@
 use super::super::fixture::{Home, ended};
 use super::*;
 use crate::job::{CommandLine, Signal};
-use crate::outcome::{Ending, Outcome, RunEnd, Usage};
+use crate::outcome::{Ending, Outcome, Run, RunEnd, Usage};
 use crate::policy::History;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -72,7 +72,7 @@ fn arguments_that_are_not_text_are_kept_as_bytes_too() {
     let judgement = home.judge(None, &run);
     let command = CommandLine::Words(vec!["echo".into(), OsString::from_vec(vec![b'a', 0xff])]);
     let line = text(outcome_line(&[], &End::of(&run, Some(&command), &judgement), None));
-    assert!(line.contains(r#""argv":["echo","a\ufffd"]"#) || line.contains("\"argv\":[\"echo\",\"a\u{fffd}\"]"));
+    assert!(line.contains("\"argv\":[\"echo\",\"a\u{fffd}\"]"), "{line}");
     assert!(line.contains(r#""argv_base64":["ZWNobw==","Yf8="]"#), "{line}");
 }
 
@@ -88,7 +88,8 @@ fn the_rest_of_an_enormous_command_line_is_counted_and_not_kept() {
 
 #[test]
 fn what_a_newer_cronward_remembers_is_handed_on() {
-    let line = r#"{"v":1,"end":{},"fold":{"label":"x","seen":3,"owed":[{"sink":"a"}],"failures":2,"later":null}}"#;
+    let line =
+        r#"{"v":1,"end":{},"fold":{"label":"x","seen":3,"owed":[{"sink":"a"}],"failures":2,"later":null}}"#;
     let Record::Fold(mut fold) = read_line(line.as_bytes()) else { panic!() };
     assert_eq!(fold.history().failures_in_a_row, 2);
     let home = Home::new();

@@ -27,7 +27,10 @@ fn end(fold: Option<&Fold>) -> Vec<u8> {
 
 /// A fold that can be told from others by its label.
 fn fold(number: usize, seen: u64) -> Fold {
-    Fold { label: number.to_string(), seen, ..Fold::default() }
+    let mut fold = Fold::default();
+    fold.label = number.to_string();
+    fold.seen = seen;
+    fold
 }
 
 fn label(tail: &Tail) -> Option<&str> {
@@ -72,7 +75,9 @@ fn half_a_line_at_the_end_is_read_again_next_time() {
 
 #[test]
 fn a_journal_of_rubbish_is_corrupt_and_one_that_is_merely_torn_is_not() {
-    for rubbish in ["hello\n", "\0\0\0\0", "\nnull\n", "[1]\n", "{\"v\":1}\n{\"a\":2}\n", "{\"v\":0,\"end\":{}}"] {
+    for rubbish in
+        ["hello\n", "\0\0\0\0", "\nnull\n", "[1]\n", "{\"v\":1}\n{\"a\":2}\n", "{\"v\":0,\"end\":{}}"]
+    {
         assert_eq!(whole(rubbish.as_bytes()).condition, Condition::Corrupt, "{rubbish}");
         let with_fold = [end(Some(&fold(1, 0))), rubbish.into()].concat();
         assert_eq!(whole(&with_fold).condition, Condition::Sound, "{rubbish}");
@@ -125,10 +130,10 @@ fn a_fold_larger_than_the_first_window_is_found() {
     let mut large = fold(9, 0);
     large.unknown.insert("ballast".to_owned(), "x".repeat(100_000).into());
     let file = tempfile::NamedTempFile::new().unwrap();
-    let journal = [end(Some(&fold(1, 0))), end(Some(&large)), start()].concat();
+    let journal = [end(None), end(Some(&large)), start()].concat();
     std::fs::write(file.path(), &journal).unwrap();
     let tail = read(&file.reopen().unwrap().into(), journal.len() as u64).unwrap();
-    assert_eq!((label(&tail), tail.loose.len()), (Some("9"), 2), "the first end and the start are loose");
+    assert_eq!((label(&tail), tail.loose.len()), (Some("9"), 2), "it had not seen the end before it");
 }
 
 /// Records as they are appended, each with a fold that has seen everything before it.
@@ -156,7 +161,8 @@ proptest! {
             // The last newline is no part of what is said.
             length - 1 <= cut
         }).count();
-        prop_assert_eq!(label(&tail), whole_records.checked_sub(1).map(|last| last.to_string()).as_deref());
+        let last = whole_records.checked_sub(1).map(|last| last.to_string());
+        prop_assert_eq!(label(&tail), last.as_deref());
     }
 
     #[test]

@@ -3,7 +3,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::*;
 use crate::clock::Stopwatch;
+use crate::notice::News;
 use crate::sinks::sample;
+
+/// Who was told what, in that order.
+type Told = Mutex<Vec<(&'static str, Notice)>>;
 
 type Deliver = Box<dyn Fn(&[Notice], Deadline) -> Result<(), String> + Send + Sync>;
 
@@ -15,7 +19,7 @@ struct Fake {
     local: bool,
     starts: bool,
     deliver: Deliver,
-    told: Arc<Mutex<Vec<(&'static str, Notice)>>>,
+    told: Arc<Told>,
 }
 
 impl Sink for Fake {
@@ -60,13 +64,13 @@ fn doing(
 }
 
 /// All of them, noting in one list what they are told.
-fn sinks(fakes: Vec<Fake>) -> (Vec<Arc<dyn Sink>>, Arc<Mutex<Vec<(&'static str, Notice)>>>) {
-    let told: Arc<Mutex<_>> = Arc::default();
+fn sinks(fakes: Vec<Fake>) -> (Vec<Arc<dyn Sink>>, Arc<Told>) {
+    let told: Arc<Told> = Arc::default();
     let share = |fake| -> Arc<dyn Sink> { Arc::new(Fake { told: Arc::clone(&told), ..fake }) };
     (fakes.into_iter().map(share).collect(), told)
 }
 
-fn names(told: &Mutex<Vec<(&'static str, Notice)>>) -> Vec<(&'static str, &'static str)> {
+fn names(told: &Told) -> Vec<(&'static str, &'static str)> {
     told.lock().unwrap().iter().map(|(name, notice)| (*name, notice.news.kind())).collect()
 }
 
@@ -86,7 +90,7 @@ fn ample() -> Deadline {
 fn hang() -> (Sender<()>, impl Fn() + Send + Sync) {
     let (release, released): (Sender<()>, Receiver<()>) = channel();
     let released = Mutex::new(released);
-    (release, move || drop(released.lock().unwrap().recv()))
+    (release, move || released.lock().unwrap().recv().unwrap_or(()))
 }
 
 #[test]
@@ -106,10 +110,8 @@ fn every_sink_is_told_and_the_log_last_with_what_the_others_answered() {
     let kinds = ["run.finished", "alert.opened"];
     assert_eq!(names(&told), [("slow", kinds[0]), ("slow", kinds[1]), ("log", kinds[0]), ("log", kinds[1])]);
     let told = told.lock().unwrap();
-    match &told[2].1.news {
-        crate::notice::News::Finished(finished) => assert_eq!(finished.sink_errors, delivery.errors),
-        other => panic!("{other:?}"),
-    }
+    let News::Finished(finished) = &told[2].1.news else { panic!("{told:?}") };
+    assert_eq!(finished.sink_errors, delivery.errors);
 }
 
 #[test]

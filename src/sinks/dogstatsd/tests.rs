@@ -71,7 +71,7 @@ fn lengths_of_an_event_are_bytes_after_escaping() {
     let notices = sample::failed_because(job, "line1\nline2|pipe");
     assert_eq!(
         event(&notices[1], &["x:y".into(), "env:prod".into()], UDP_MAX),
-        "_e{63,73}:Job é is failing on h1|k:x: 1 failure: line1\\nline2|pipe|Outcome: failed\\n\
+        "_e{57,74}:Job é is failing on h1|k:x: 1 failure: line1\\nline2|pipe|Outcome: failed\\n\
          Reason: line1\\nline2|pipe\\nFailures: 1\\nSeverity: warning\
          |d:1700000000|h:h1_k:x|k:db1/Job é|p:normal|s:cronward|t:warning|#x:y,env:prod"
     );

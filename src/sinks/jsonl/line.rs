@@ -19,7 +19,8 @@ const RETRY: Duration = Duration::from_millis(5);
 /// Appends a line that ends in a newline.
 ///
 /// A regular file takes it in one write(2), which the kernel does not mix with another's. A pipe
-/// does the same up to PIPE_BUF (pipe(7)); a longer line goes piece by piece under a lock.
+/// does the same up to PIPE_BUF (pipe(7)) only, so lines go piece by piece under a lock there; a
+/// short one too, or it would come to stand in the middle of another's long one.
 ///
 /// # Errors
 /// In words; then none or a part of the line has been written.
@@ -27,18 +28,22 @@ pub fn append(file: &File, line: &[u8], deadline: Deadline) -> Result<(), String
     let regular = file.metadata().is_ok_and(|found| found.is_file());
     let written = if regular {
         (&*file).write_all(line)
-    } else if line.len() <= libc::PIPE_BUF {
-        write_piece(file, line, deadline)
     } else {
         locked(file, deadline, || {
             line.chunks(libc::PIPE_BUF).try_for_each(|piece| write_piece(file, piece, deadline))
         })
     };
-    written.map_err(|error| match error.kind() {
-        io::ErrorKind::BrokenPipe => "nobody reads it any more".to_owned(),
-        io::ErrorKind::TimedOut => "timed out: its reader does not read".to_owned(),
-        _ => in_words(&error),
-    })
+    written.map_err(|error| reason(&error))
+}
+
+fn reason(error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        "nobody reads it any more".to_owned()
+    } else if error.kind() == io::ErrorKind::TimedOut {
+        "timed out: its reader does not read".to_owned()
+    } else {
+        in_words(error)
+    }
 }
 
 /// Writes at most PIPE_BUF bytes once there is room for them. A pipe that poll(2) calls writable

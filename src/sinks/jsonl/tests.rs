@@ -1,10 +1,11 @@
-use std::io::Read;
+use std::io::{BufRead, BufReader};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
+use nix::fcntl::FdFlag;
 use nix::sys::stat::Mode;
-use nix::unistd::{mkfifo, pipe};
+use nix::unistd::{mkfifo, pipe2};
 
 use super::*;
 use crate::clock::Stopwatch;
@@ -60,42 +61,57 @@ fn a_path_that_cannot_be_opened_is_an_error_in_words() {
 #[test]
 fn targets_are_read_strictly() {
     let ours = std::fs::File::open("/").unwrap();
-    assert!(refused("").contains("PATH"));
+    assert!(refused("").contains("no target"));
     assert!(refused("fd:").contains("not the number"));
     assert!(refused("fd:+1").contains("not the number"));
     assert!(refused("fd:99999").starts_with("fd 99999 is not open"));
     // What is marked close-on-exec has not come from the caller.
     let number = ours.as_raw_fd();
     assert!(refused(&format!("fd:{number}")).starts_with(&format!("fd {number} is not open")));
-    let (reader, _writer) = pipe().unwrap();
+    let (reader, _writer) = callers_pipe();
+    fcntl(&reader, FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
     let number = reader.as_raw_fd();
     assert_eq!(refused(&format!("fd:{number}")), format!("fd {number} is not open for writing"));
 }
 
+/// A pipe as a caller hands it over: only the writing end passes an exec, so that no program that
+/// another test runs keeps the reading end open.
+fn callers_pipe() -> (OwnedFd, OwnedFd) {
+    let (reader, writer) = pipe2(OFlag::O_CLOEXEC).unwrap();
+    fcntl(&writer, FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
+    (reader, writer)
+}
+
+/// Record locks belong to a process, so the writers have to be processes: this test started again.
+/// They share one open file description, as under `9>fifo`.
 #[test]
-fn long_lines_of_many_writers_to_one_pipe_stay_whole() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("fifo");
-    mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
-    // Both ends, so that it never has no reader and no writer.
-    let keeper = OpenOptions::new().read(true).write(true).open(&path).unwrap();
-    // Record locks belong to a process, so each writer is one. Shells share the descriptor as they
-    // would under `9>fifo`, and the lock is what keeps cronwards apart; within this process a second
-    // writer is not kept out, hence one at a time.
-    let mut reader = File::open(&path).unwrap();
-    let reading = std::thread::spawn(move || {
-        let mut text = String::new();
-        reader.read_to_string(&mut text).unwrap();
-        text
-    });
-    let sink = sink(path.to_str().unwrap());
-    assert_eq!(sink.pace(), Pace::Waiting);
-    for letter in 'a'..='t' {
-        sink.deliver(&[long_notice(letter)], ample()).unwrap();
+fn lines_of_many_processes_that_share_a_pipe_stay_whole() {
+    const DESCRIPTOR: &str = "JSONL_TEST_DESCRIPTOR";
+    if let Ok(number) = std::env::var(DESCRIPTOR) {
+        let sink = sink(&format!("fd:{number}"));
+        let notices = ('a'..='e')
+            .flat_map(|letter| [long_notice(letter), sample::started(sample::job(&letter.to_string()))]);
+        return notices.for_each(|notice| sink.deliver(&[notice], ample()).unwrap());
     }
-    drop(keeper);
-    let expected: Vec<_> = ('a'..='t').map(String::from).collect();
-    assert_eq!(labels(&reading.join().unwrap()), expected);
+    let (reader, writer) = callers_pipe();
+    let name = std::thread::current().name().unwrap().to_owned();
+    let writers: Vec<_> = (0..6)
+        .map(|_| {
+            std::process::Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", &name])
+                .env(DESCRIPTOR, writer.as_raw_fd().to_string())
+                .stdout(std::process::Stdio::null())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    let lines: Vec<_> = BufReader::new(File::from(reader)).lines().take(60).map(Result::unwrap).collect();
+    for mut writer in writers {
+        assert!(writer.wait().unwrap().success());
+    }
+    let mut labels = labels(&(lines.join("\n") + "\n"));
+    labels.sort();
+    assert_eq!(labels.concat(), ["a", "b", "c", "d", "e"].map(|letter| letter.repeat(12)).concat());
 }
 
 #[test]
@@ -123,7 +139,7 @@ fn a_fifo_that_nobody_reads_is_an_error_at_once() {
 
 #[test]
 fn a_descriptor_of_the_callers_is_written_and_its_flags_are_left_alone() {
-    let (reader, writer) = pipe().unwrap();
+    let (reader, writer) = callers_pipe();
     let sink = sink(&format!("fd:{}", writer.as_raw_fd()));
     assert_eq!(sink.pace(), Pace::Waiting);
     sink.deliver(&sample::failed(sample::job("a")), ample()).unwrap();
@@ -139,7 +155,7 @@ fn a_descriptor_of_the_callers_is_written_and_its_flags_are_left_alone() {
 #[test]
 fn a_descriptor_of_a_regular_file_is_prompt() {
     let file = tempfile::tempfile().unwrap();
-    fcntl(&file, FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty())).unwrap();
+    fcntl(&file, FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
     let sink = sink(&format!("fd:{}", file.as_raw_fd()));
     assert_eq!(sink.pace(), Pace::Prompt);
     sink.deliver(&[long_notice('a')], ample()).unwrap();

@@ -96,7 +96,16 @@ unsafe fn leave_start_line(words: &StartLine) {
 unsafe fn append(file: c_int, line: *const u8, length: usize) {
     // SAFETY: by the caller, `line` is `length` long. EINTR cannot be, all signals are blocked; a
     // short write or an error leaves a torn line, which readers skip.
-    unsafe { libc::write(file, line.cast::<c_void>(), length) };
+    let written = unsafe { libc::write(file, line.cast::<c_void>(), length) };
+    forget_a_file_too_large(written, length);
+}
+
+/// A write beyond RLIMIT_FSIZE has made SIGXFSZ pending (setrlimit(2)): it is ours, and the command
+/// would die of it as soon as the mask is its own.
+fn forget_a_file_too_large(written: isize, length: usize) {
+    if usize::try_from(written) != Ok(length) {
+        signals::forget(Signal(libc::SIGXFSZ));
+    }
 }
 
 /// Writes the digits of a number, most significant first.
@@ -127,7 +136,8 @@ unsafe fn leave_lock_record(lock: c_int, offset: libc::off_t) {
         let length = libc::read(stat, record.as_mut_ptr().cast::<c_void>(), record.len());
         libc::close(stat);
         if let Ok(length) = usize::try_from(length) {
-            libc::pwrite(lock, record.as_ptr().cast::<c_void>(), length, offset);
+            let written = libc::pwrite(lock, record.as_ptr().cast::<c_void>(), length, offset);
+            forget_a_file_too_large(written, length);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Real children. Each test starts its own, and reaps that one by pid.
 
 use super::*;
-use crate::sys::signals::{SignalSet, set_mask};
+use crate::sys::signals::{self, SignalSet, set_mask};
 use std::os::unix::fs::PermissionsExt;
 
 fn state() -> SignalState {

@@ -1,0 +1,175 @@
+//! Examples work: those of the manual and the README as those in `examples/`. A command line is put to
+//! `--dry-run`, which refuses what a run would refuse.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{MANUAL, README};
+use crate::support::{End, Host};
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
+}
+
+fn example(name: &str) -> String {
+    fs::read_to_string(directory().join(name)).unwrap_or_else(|error| panic!("examples/{name}: {error}"))
+}
+
+/// A shell line that begins with `cronward`, put to `--dry-run`.
+fn assert_accepted(line: &str) {
+    let options = line.strip_prefix("cronward ").unwrap_or_else(|| panic!("not a line of ours: {line}"));
+    let ran = Host::new().shell(&format!("\"$CRONWARD\" --dry-run {options}")).run();
+    assert_eq!(ran.end(), End::Code(0), "{line}\n{ran}");
+    assert!(ran.stderr.is_empty(), "{line}\n{ran}");
+}
+
+/// The commands of a block of shell lines that are ours, continued lines joined. The subcommand has no
+/// `--dry-run`, and nothing to be refused beyond what a test of the options finds.
+fn commands(block: &str) -> Vec<String> {
+    let joined = block.replace("\\\n", " ");
+    let lines = joined.lines().map(|line| line.trim_start().trim_start_matches("$ "));
+    let ours = lines.filter(|line| line.starts_with("cronward ") && !line.starts_with("cronward status"));
+    ours.map(str::to_owned).collect()
+}
+
+/// What crontab(5) says of a table: variables in force, and command lines.
+fn assert_crontab(table: &str) {
+    let mut shell = "/bin/sh".to_owned();
+    let mut jobs = 0;
+    for line in table.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        if let Some((name, value)) = variable(line) {
+            if name == "SHELL" {
+                value.clone_into(&mut shell);
+            }
+            assert!(!value.contains('$'), "cron expands nothing: {line}");
+            continue;
+        }
+        jobs += 1;
+        let command = command(line);
+        assert!(!command.replace("\\%", "").contains('%'), "cron reads a percent sign as a newline: {line}");
+        if shell.ends_with("/cronward") {
+            let ran = Host::new().cronward(["--dry-run", "-c", command]).run();
+            assert_eq!(ran.end(), End::Code(0), "{line}\n{ran}");
+        } else {
+            assert_accepted(command);
+        }
+    }
+    assert!(jobs > 0, "no job in {table}");
+}
+
+/// `NAME=VALUE`, with blanks and quotes as cron takes them.
+fn variable(line: &str) -> Option<(&str, &str)> {
+    let (name, value) = line.split_once('=')?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    (!name.is_empty() && name.bytes().all(plain)).then(|| (name, value.trim_matches('"')))
+}
+
+/// The command behind the five fields, or behind the nickname that stands for them.
+fn command(line: &str) -> &str {
+    let mut rest = line;
+    for (lowest, highest) in [(0, 59), (0, 23), (1, 31), (1, 12), (0, 7)] {
+        let (field, behind) = rest.split_once([' ', '\t']).unwrap_or_else(|| panic!("no command: {line}"));
+        rest = behind.trim_start();
+        if ["@hourly", "@daily", "@weekly", "@monthly", "@yearly", "@reboot"].contains(&field) {
+            return rest;
+        }
+        for number in field.split([',', '-', '/', '*']).filter(|number| !number.is_empty()) {
+            let number: u32 = number.parse().unwrap_or_else(|_| panic!("'{field}' is no field: {line}"));
+            assert!((lowest..=highest).contains(&number), "{number} is out of range: {line}");
+        }
+    }
+    rest
+}
+
+#[test]
+fn the_crontabs_are_accepted_line_by_line() {
+    assert_crontab(&example("crontab"));
+    assert_crontab(&example("crontab-shell"));
+}
+
+#[test]
+fn the_examples_of_the_manual_are_accepted() {
+    let is_time = |line: &str| line.starts_with(['*', '@']) || line.starts_with(|c: char| c.is_ascii_digit());
+    let (mut tables, mut lines) = (0, 0);
+    for display in MANUAL.displays() {
+        let block = display.join("\n");
+        if display.iter().any(|line| is_time(line)) {
+            assert_crontab(&block);
+            tables += 1;
+        } else {
+            commands(&block).iter().for_each(|line| assert_accepted(line));
+            lines += commands(&block).len();
+        }
+    }
+    assert!(tables >= 2 && lines >= 3, "{tables} tables, {lines} lines");
+}
+
+/// The blocks of the README that begin with this fence.
+pub fn blocks(language: &str) -> Vec<&'static str> {
+    let fence = format!("```{language}\n");
+    README.split(&fence[..]).skip(1).map(|rest| rest.split("```").next().unwrap_or_default()).collect()
+}
+
+#[test]
+fn the_examples_of_the_readme_are_accepted() {
+    let tables = blocks("crontab");
+    tables.iter().for_each(|table| assert_crontab(table));
+    let lines: Vec<String> = ["sh", "console"].into_iter().flat_map(blocks).flat_map(commands).collect();
+    lines.iter().for_each(|line| assert_accepted(line));
+    assert!(!tables.is_empty() && !lines.is_empty(), "{tables:?} {lines:?}");
+}
+
+#[test]
+fn the_step_of_the_ci_job_is_accepted() {
+    let step = example("github-actions.yml");
+    assert!(!step.contains('\t'), "YAML has no tabs");
+    let lines = commands(&step);
+    assert_eq!(lines.len(), 1);
+    assert_accepted(&lines[0]);
+}
+
+/// A host on which a program of the system is another one, in a directory before all others.
+fn host_with(program: &str, script: &str) -> (Host, String) {
+    let host = Host::new();
+    fs::create_dir(host.path("bin")).expect("a directory in the temporary one");
+    host.script(&format!("bin/{program}"), script);
+    let path = format!("{}:/usr/bin:/bin", host.path("bin").display());
+    (host, path)
+}
+
+#[test]
+fn the_mail_script_mails_an_alert_and_confirms_it() {
+    let (host, path) = host_with("mail", "#!/bin/sh\nprintf '%s|' \"$@\"; echo; cat\n");
+    let mail = host.path("mail.txt");
+    let sink = format!("exec:{} >{}", directory().join("mail-alert.sh").display(), mail.display());
+    let options = ["-l", "pg-backup", "--owner", "db team", "--sink", &sink];
+    let ran = host.wrap(&options, "exit 3").env("PATH", path).env("ALERT_MAIL_TO", "ops@example.org").run();
+    let text = fs::read_to_string(&mail).unwrap_or_else(|error| panic!("no mail: {error}\n{ran}"));
+    let subject = text.lines().next().expect("a first line");
+    assert!(
+        subject.starts_with("-s|pg-backup is failing on ") && subject.ends_with("|ops@example.org|"),
+        "{text}"
+    );
+    assert!(text.contains("\nowner:    db team\nrunbook:  none\n"), "{text}");
+    assert!(text.contains("\"kind\":\"alert.opened\""), "{text}");
+    // Somebody has taken charge, so there is nothing for cron to mail.
+    assert_eq!(ran.own_words(), Vec::<String>::new(), "{ran}");
+}
+
+#[test]
+fn the_backup_script_leaves_a_dump_only_if_it_is_whole() {
+    let fake = "#!/bin/sh\nfor word; do case $word in --file=*) echo dump >\"${word#--file=}\";; esac; done\nexit $FAKE\n";
+    let (host, path) = host_with("pg_dump", fake);
+    let script = directory().join("pg-backup.sh").display().to_string();
+    let dump = host.directory().display().to_string();
+    let dumps = || {
+        let entries = fs::read_dir(host.directory()).expect("our own directory").flatten();
+        entries.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "dump")).count()
+    };
+    for (fake, left) in [("1", 0), ("0", 1)] {
+        let words = ["-l", "pg-backup", "--lock", "--timeout", "4h", "--", &script, "app", &dump];
+        let ran = host.cronward(words).env("PATH", &path).env("FAKE", fake).run();
+        assert_eq!(ran.end(), End::Code(fake.parse().expect("a digit")), "{ran}");
+        assert_eq!(dumps(), left, "{ran}");
+    }
+}

@@ -1,0 +1,17 @@
+//! What the tests stand on: a host of their own, processes in any situation, a receiver that reads
+//! datagrams strictly, and failures that show everything that is known.
+
+mod fifo;
+mod host;
+mod journal;
+mod process;
+mod receiver;
+pub mod situation;
+pub mod wire;
+
+pub use fifo::Fifo;
+pub use host::{Host, program};
+pub use journal::Journal;
+pub use process::{End, Invocation, Ran, Running, eventually, process_state};
+pub use receiver::Receiver;
+pub use situation::Situation;
