@@ -6,7 +6,10 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
+
+use crate::clock::Timestamp;
+use crate::sys::random;
 
 /// Name of a job. Any text but the empty one; bytes that are not UTF-8 are replaced (U+FFFD), and
 /// every use (file, metric, event) makes it safe for itself.
@@ -101,7 +104,22 @@ pub struct RunId(Uuid);
 impl RunId {
     /// A new id, unique among all hosts.
     pub fn new() -> Self {
-        Self(Uuid::now_v7())
+        Self::made_of(Timestamp::now(), &random::bytes())
+    }
+
+    /// The id of the `number`th thing that is told of this run, at a time of its own. The same thing told
+    /// again has the same id, so a receiver can drop the repetition.
+    pub fn of_notice(self, time: Timestamp, number: u8) -> Self {
+        let mut random = [0; 10];
+        random.copy_from_slice(&self.0.as_bytes()[6..]);
+        random[9] ^= number;
+        Self::made_of(time, &random)
+    }
+
+    /// RFC 9562 section 5.7: 48 bits of time, 74 bits of randomness around version and variant.
+    fn made_of(time: Timestamp, random: &[u8; 10]) -> Self {
+        let millis = u64::try_from(time.as_millis()).unwrap_or(0);
+        Self(Builder::from_unix_timestamp_millis(millis, random).into_uuid())
     }
 
     /// An id as written by [`fmt::Display`]; `None` if the text is none.
@@ -276,6 +294,21 @@ mod tests {
         assert_eq!(tag("a:"), Some(("a".into(), Some(String::new()))));
         assert_eq!(tag(":x"), None);
         assert_eq!(tag(""), None);
+    }
+
+    #[test]
+    fn ids_are_uuids_of_version_7_that_hold_their_time() {
+        let id = RunId::made_of(Timestamp::from_millis(0x0123_4567_89ab), &[0xff; 10]);
+        assert_eq!(id.to_string(), "01234567-89ab-7fff-bfff-ffffffffffff");
+    }
+
+    #[test]
+    fn notices_of_a_run_have_ids_of_their_own_and_keep_them() {
+        let (run, at) = (RunId::new(), Timestamp::now());
+        let ids: std::collections::HashSet<_> =
+            std::iter::once(run).chain((1..=5).map(|number| run.of_notice(at, number))).collect();
+        assert_eq!(ids.len(), 6);
+        assert_eq!(run.of_notice(at, 2), run.of_notice(at, 2));
     }
 
     #[test]

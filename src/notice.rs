@@ -93,7 +93,7 @@ impl News {
 impl Notice {
     /// The notice of a run that has started.
     pub fn started(job: Arc<JobFacts>, start: Start) -> Self {
-        Self { id: RunId::new(), time: start.started_at, job, news: News::Started(start) }
+        Self::new(job, start.started_at, News::Started(start))
     }
 
     /// The notices of a run that has ended: that it did, and what became of the alert.
@@ -109,8 +109,20 @@ impl Notice {
         };
         std::iter::once(News::Finished(finished))
             .chain(news_of_alert)
-            .map(|news| Self { id: RunId::new(), time, job: Arc::clone(job), news })
+            .map(|news| Self::new(Arc::clone(job), time, news))
             .collect()
+    }
+
+    fn new(job: Arc<JobFacts>, time: Timestamp, news: News) -> Self {
+        // One of each at most is told of a run.
+        let (run, number) = match &news {
+            News::Started(start) => (start.id, 1),
+            News::Finished(finished) => (finished.run.id, 2),
+            News::Opened(finished, _) => (finished.run.id, 3),
+            News::Repeated(finished, _) => (finished.run.id, 4),
+            News::Closed(finished, _) => (finished.run.id, 5),
+        };
+        Self { id: run.of_notice(time, number), time, job, news }
     }
 
     /// This notice, told to a sink that comes after others: with what those answered.

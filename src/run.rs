@@ -23,9 +23,11 @@ use crate::sys::signals;
 /// Runs the command of a plan, and reports on it.
 pub fn run(plan: &Plan, sinks: &[Arc<dyn Sink>], caller: SignalState) -> Exit {
     let id = RunId::new();
-    let started_at = Timestamp::now();
     let mut journal = Journal::open(&plan.state_dir, &plan.job.label, &plan.job.host);
-    let (supervised, announcement) = match claim(plan, &mut journal, id, caller) {
+    let claimed = claim(plan, &mut journal, id, caller);
+    // Only now: a wait for the lock is no part of the run.
+    let started_at = Timestamp::now();
+    let (supervised, announcement) = match claimed {
         Err(Refusal::Unusable(reason)) => {
             say(format_args!("{}: {reason}", plan.job.label));
             return Exit::Code(status::CANNOT_RUN);

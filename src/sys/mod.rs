@@ -7,7 +7,9 @@
 )]
 
 pub mod alarm;
+mod arena;
 pub mod descriptor;
 pub mod entry;
 pub mod process;
+pub mod random;
 pub mod signals;

@@ -1,0 +1,157 @@
+//! The allocator. A run makes a few hundred small allocations, most of them for the life of the
+//! process, which is over a millisecond after its job. A general allocator asks the kernel for pages
+//! by the handful, gives them back and faults them in again (half of our instructions and a quarter of
+//! our system calls, measured by `benches/run`); here they come one behind the other out of one piece
+//! of memory that costs nothing until it is touched. When it is used up, the system's
+//! allocator serves the rest, so that work which does last, such as `status` over many jobs, reuses
+//! its memory as usual.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::UnsafeCell;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Size of the arena, in bytes: several times what a run needs, the stack of its child included.
+const SIZE: usize = 256 * 1024;
+
+/// Memory that begins as untouched zero pages.
+#[repr(C, align(4096))]
+struct Room(UnsafeCell<[u8; SIZE]>);
+
+// SAFETY: the bytes are only handed out in disjoint blocks, see `Arena`.
+unsafe impl Sync for Room {}
+
+static ROOM: Room = Room(UnsafeCell::new([0; SIZE]));
+
+/// How much of the room is in use: the end of its last block.
+static USED: AtomicUsize = AtomicUsize::new(0);
+
+struct Arena;
+
+#[global_allocator]
+static ARENA: Arena = Arena;
+
+impl Arena {
+    /// Where a pointer lies in the room; `None`: it is the system's.
+    fn place(pointer: *mut u8) -> Option<usize> {
+        let at = (pointer as usize).wrapping_sub(ROOM.0.get() as usize);
+        (at < SIZE).then_some(at)
+    }
+
+    /// Moves the end of the last block from `from` to `to`. False if another block is the last.
+    ///
+    /// Blocks are disjoint, so only the block that ends at `from` can be the last one while `USED` is
+    /// `from`. Acquire and release: whoever is given memory that another thread gave back must
+    /// see that thread done with it.
+    fn move_end(from: usize, to: usize) -> bool {
+        to <= SIZE && USED.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+}
+
+// Kept out of line: inlined everywhere, these few instructions are 50 kB of binary.
+//
+// SAFETY: a block is the span between two values of USED that one compare-and-swap went through, so
+// no two live blocks share a byte; it is aligned as asked; whatever is not in the room came from
+// System and goes back there.
+unsafe impl GlobalAlloc for Arena {
+    #[inline(never)]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let base = ROOM.0.get().cast::<u8>();
+        loop {
+            let used = USED.load(Ordering::Relaxed);
+            // The room is aligned to a page; no layout of ours asks for more.
+            let start = used.next_multiple_of(layout.align());
+            let end = start.saturating_add(layout.size());
+            if end > SIZE || layout.align() > 4096 {
+                // SAFETY: the caller's layout, unchanged.
+                return unsafe { System.alloc(layout) };
+            }
+            if Self::move_end(used, end) {
+                // SAFETY: start is within the room.
+                return unsafe { base.add(start) };
+            }
+        }
+    }
+
+    #[inline(never)]
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        match Self::place(pointer) {
+            // Not the last block: its bytes stay unused, which the size of the room allows for.
+            Some(at) => drop(Self::move_end(at + layout.size(), at)),
+            // SAFETY: not from the room, so from System, with this layout.
+            None => unsafe { System.dealloc(pointer, layout) },
+        }
+    }
+
+    #[inline(never)]
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let Some(at) = Self::place(pointer) else {
+            // SAFETY: not from the room, so from System, with this layout.
+            return unsafe { System.realloc(pointer, layout, size) };
+        };
+        if Self::move_end(at + layout.size(), at + size) || size <= layout.size() {
+            return pointer;
+        }
+        // SAFETY: the caller promises a size that makes a layout; the new block is another one and at
+        // least as large as the old.
+        unsafe {
+            let new = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
+            if !new.is_null() {
+                std::ptr::copy_nonoverlapping(pointer, new, layout.size());
+                self.dealloc(pointer, layout);
+            }
+            new
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    /// Every thread fills its own vectors and finds them unchanged, whatever the others do, also
+    /// beyond what the room holds.
+    #[test]
+    fn memory_that_is_handed_out_belongs_to_one_owner() {
+        let fill = |seed: u8| {
+            let mut kept: Vec<Vec<u8>> = Vec::new();
+            for round in 0..2000_usize {
+                let mut block = Vec::with_capacity(round % 7 + 1);
+                for step in 0..round % 97 {
+                    block.push(seed.wrapping_add((round + step) as u8));
+                }
+                block.shrink_to(block.len() / 2);
+                kept.push(block);
+                if round % 3 == 0 {
+                    kept.swap_remove(round / 5 % kept.len());
+                }
+                if round % 11 == 0 {
+                    kept.pop();
+                }
+            }
+            for block in &kept {
+                for (step, byte) in block.iter().enumerate().skip(1) {
+                    assert_eq!(*byte, block[0].wrapping_add(step as u8));
+                }
+            }
+        };
+        let threads: Vec<_> = (0..4).map(|seed| thread::spawn(move || fill(seed * 50))).collect();
+        threads.into_iter().for_each(|thread| thread.join().expect("no owner found another's bytes"));
+    }
+
+    #[test]
+    fn zeroed_memory_is_zero_also_where_somebody_was_before() {
+        drop(vec![0xff_u8; 3000]);
+        assert!(vec![0_u8; 3000].iter().all(|&byte| byte == 0));
+    }
+
+    #[test]
+    fn alignment_is_as_asked() {
+        #[repr(align(64))]
+        struct Aligned([u8; 64]);
+        let boxes: Vec<Box<Aligned>> = (0..10).map(|byte| Box::new(Aligned([byte; 64]))).collect();
+        for (index, aligned) in boxes.iter().enumerate() {
+            assert_eq!(std::ptr::from_ref(&**aligned) as usize % 64, 0);
+            assert_eq!(usize::from(aligned.0[63]), index);
+        }
+    }
+}

@@ -1,0 +1,203 @@
+"""pg_dump of a real PostgreSQL database, wrapped: same bytes, same status, measured; and when it fails or hangs."""
+
+import contextlib
+import glob
+import json
+import os
+import re
+import signal
+import subprocess
+
+from process import Server, wait_until
+from report import equal
+from world import check_measurements, check_no_bad_line, finished, objects, read_events
+
+ROWS = 10_000
+
+
+class Postgres(Server):
+    """A cluster of its own, reachable by nothing but a socket in its directory."""
+
+    def __init__(self, directory):
+        self.socket_directory = os.path.join(directory, "socket")
+        for path in (directory, self.socket_directory):
+            os.makedirs(path, exist_ok=True)
+            subprocess.run(["chown", "postgres:postgres", path], check=True)
+        # Debian keeps the server's programs out of PATH, one directory for each major version.
+        self.programs = max(
+            glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(re.search(r"/(\d+)/bin$", path)[1])
+        )
+        data = os.path.join(directory, "data")
+        account = {"user": "postgres", "group": "postgres", "extra_groups": [], "cwd": directory}
+        subprocess.run(
+            [
+                f"{self.programs}/initdb",
+                "--no-sync",
+                "-A",
+                "trust",
+                "-U",
+                "postgres",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "-D",
+                data,
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            **account,
+        )
+        super().__init__(
+            "postgres",
+            [
+                f"{self.programs}/postgres",
+                "-D",
+                data,
+                "-k",
+                self.socket_directory,
+                "-c",
+                "listen_addresses=",
+                "-c",
+                "fsync=off",
+            ],
+            directory,
+            # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for clients to leave.
+            stop_signal=signal.SIGINT,
+            **account,
+        )
+        self.wait_ready(lambda: self.psql_status("postgres", "SELECT 1") == 0)
+
+    def client(self, program):
+        return [f"{self.programs}/{program}", "-h", self.socket_directory, "-U", "postgres"]
+
+    def psql(self, database, statement):
+        """Runs a statement and returns what it prints, bare."""
+        argv = [*self.client("psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", statement, database]
+        return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
+
+    def psql_status(self, database, statement):
+        argv = [*self.client("psql"), "-X", "-c", statement, database]
+        return subprocess.run(argv, capture_output=True).returncode
+
+
+def run(world):
+    check = world.report.check
+    here = world.directory("pg_dump")
+    events = os.path.join(here, "events.jsonl")
+    state = os.path.join(here, "state")
+    sinks = ["--sink", world.etsy.sink, "--sink", world.collectd.sink, "--sink", f"jsonl:{events}"]
+    postgres = world.started(Postgres(os.path.join(here, "postgres")))
+    postgres.psql("postgres", "CREATE DATABASE app")
+    postgres.psql(
+        "app", f"CREATE TABLE ledger AS SELECT n AS id, md5(n::text) AS entry FROM generate_series(1, {ROWS}) n"
+    )
+    dump = [*postgres.client("pg_dump"), "app"]
+
+    bare = subprocess.run(dump, capture_output=True)
+    backup = ["-l", "pg-backup", "--lock", "--timeout", "4h", *sinks, "--"]
+    wrapped = world.cronward(*backup, *dump, state=state)
+    with check("pg-backup: a wrapped pg_dump writes the same bytes and ends with 0"):
+        assert bare.returncode == 0 and bare.stdout.count(b"\n") > ROWS, f"pg_dump itself failed: {bare.stderr}"
+        equal((wrapped.returncode, wrapped.stderr), (0, b""), "status and stderr")
+        assert without_token(wrapped.stdout) == without_token(bare.stdout), "the dumps differ"
+
+    # The lock, the timeout and the dead server's words, each as a backup meets them.
+    with hold_table(postgres):
+        with subprocess.Popen(
+            [world.binary, *backup, *dump],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={"PATH": os.environ["PATH"], "HOME": here, "CRONWARD_STATE_DIR": state},
+        ) as first:
+            try:
+                wait_until("pg_dump waits for the table", lambda: waiting_dumps(postgres) == "1", 30, first)
+                second = world.cronward(*backup, *dump, state=state)
+                hung = world.cronward("-l", "pg-hung", "--timeout", "1s", *sinks, "--", *dump, state=state)
+                wait_until("the second pg_dump is gone", lambda: waiting_dumps(postgres) == "1", 30)
+                postgres.psql(
+                    "postgres",
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holder'",
+                )
+                output, errors = first.communicate(timeout=60)
+            finally:
+                first.kill()
+    with check("pg-backup: while it runs, a second one is skipped, silently, with 75"):
+        equal((second.returncode, second.stdout, second.stderr), (75, b"", b""), "status, stdout and stderr")
+    with check("pg-backup: the first, which had to wait for a table, then completes"):
+        equal((first.returncode, errors), (0, b""), "status and stderr")
+        assert without_token(output) == without_token(bare.stdout), "the dumps differ"
+    with check("pg-hung: a pg_dump that hangs is ended by the timeout with 124, and its alert is a line on stderr"):
+        equal(hung.returncode, 124, "status")
+        equal(own_lines(hung.stderr), 1, f"lines of cronward in {hung.stderr}")
+
+    missing = [*postgres.client("pg_dump"), "no_such_database"]
+    bare_missing = subprocess.run(missing, capture_output=True, env={"PATH": os.environ["PATH"], "LC_ALL": "C"})
+    wrapped_missing = world.cronward("-l", "pg-missing", *sinks, "--", *missing, state=state)
+    with check("pg-missing: a database that is not there: pg_dump's own 1 and words, then one line of cronward"):
+        assert b"no_such_database" in bare_missing.stderr, f"not pg_dump's words: {bare_missing.stderr}"
+        equal((bare_missing.returncode, wrapped_missing.returncode), (1, 1), "statuses without and with cronward")
+        equal(wrapped_missing.stdout, bare_missing.stdout, "stdout")
+        words, alert = (
+            wrapped_missing.stderr[: len(bare_missing.stderr)],
+            wrapped_missing.stderr[len(bare_missing.stderr) :],
+        )
+        equal(words, bare_missing.stderr, "pg_dump's words")
+        assert re.fullmatch(rb"cronward: [^\n]*pg-missing[^\n]*\n", alert), f"not one line that names the job: {alert}"
+
+    with check("status --json lists the jobs and how they ended"):
+        status = world.cronward("status", "--json", state=state)
+        equal(status.returncode, 0, f"exit status of `cronward status` ({status.stderr})")
+        jobs = {job["label"]: json.dumps(job) for job in objects(json.loads(status.stdout)) if "label" in job}
+        for label, outcome in (("pg-backup", '"ok"'), ("pg-hung", '"timed_out"'), ("pg-missing", '"failed"')):
+            assert outcome in jobs.get(label, ""), f"no {outcome} for '{label}' in {status.stdout.decode()}"
+
+    world.settle()
+    for label, expected in (
+        ("pg-backup", [("ok", 0), ("skipped", None), ("ok", 0)]),
+        # pg_dump catches the TERM of the timeout and ends by itself with 1.
+        ("pg-hung", [("timed_out", 1)]),
+        ("pg-missing", [("failed", 1)]),
+    ):
+        runs = finished(events, label)
+        with check(f"{label}: the events say {', '.join(outcome for outcome, _ in expected)}"):
+            equal([(run["outcome"], run.get("exit_code")) for run in runs], expected, "outcomes")
+        check_measurements(world, label, runs)
+    check_no_bad_line(world)
+
+    with check("each of the two failures opened one alert"):
+        opened = [event["label"] for event in read_events(events) if event["kind"].startswith("alert.")]
+        equal(sorted(opened), ["pg-hung", "pg-missing"], "labels of alerts")
+
+
+def without_token(dump):
+    r"""The dump without the token of `\restrict`, which pg_dump draws anew for each."""
+    return re.sub(rb"(?m)^\\(un)?restrict \w+$", rb"\\\1restrict", dump)
+
+
+def own_lines(stderr):
+    """Lines that cronward itself wrote."""
+    return len(re.findall(rb"(?m)^cronward: ", stderr))
+
+
+@contextlib.contextmanager
+def hold_table(postgres):
+    """Holds the table in a transaction, so that pg_dump waits, until the backend is told to end."""
+    argv = [*postgres.client("psql"), "-X", "-q", "app"]
+    quiet = {"stderr": subprocess.DEVNULL, "text": True}
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **quiet) as psql:
+        try:
+            psql.stdin.write("SET application_name = 'holder'; BEGIN; LOCK TABLE ledger; \\echo held\n")
+            psql.stdin.flush()
+            equal(psql.stdout.readline(), "held\n", "answer of psql")
+            yield
+        finally:
+            psql.kill()
+
+
+def waiting_dumps(postgres):
+    """How many pg_dumps wait for a lock, as text."""
+    return postgres.psql(
+        "postgres",
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pg_dump' AND wait_event_type = 'Lock'",
+    )
