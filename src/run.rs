@@ -66,6 +66,8 @@ pub fn run(plan: &Plan, sinks: &[Arc<dyn Sink>], caller: SignalState) -> Exit {
     let _ = catch_unwind(AssertUnwindSafe(|| {
         report(plan, sinks, &mut journal, run, announcement, deadline, caller);
     }));
+    // The process ends now, and with it what the journal has open; to close each is a system call.
+    std::mem::forget(journal);
     exit
 }
 

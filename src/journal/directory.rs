@@ -14,7 +14,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::libc;
 use nix::sys::stat::{FchmodatFlags, FileStat, Mode, fchmod, fchmodat, fstat, mkdirat};
-use nix::unistd::geteuid;
+use nix::unistd::{Uid, geteuid};
 
 /// Mode of every directory, whatever the umask.
 const DIRECTORY_MODE: Mode = Mode::S_IRWXU;
@@ -84,6 +84,8 @@ impl Access {
 pub(super) struct Directory {
     fd: Arc<OwnedFd>,
     path: PathBuf,
+    /// This user, asked for once.
+    owner: Uid,
 }
 
 /// Directories that have got a new entry, which is durable only once they are synced.
@@ -95,7 +97,7 @@ impl Directory {
     /// # Errors
     /// See [`Refusal`].
     pub(super) fn open(path: &Path) -> Result<Self, Refusal> {
-        Self::open_at(AT_FDCWD, path, path.to_owned())
+        Self::open_at(AT_FDCWD, path, path.to_owned(), geteuid())
     }
 
     /// Opens one, making it and what is missing above it.
@@ -130,7 +132,7 @@ impl Directory {
     /// # Errors
     /// See [`Refusal`].
     pub(super) fn subdirectory(&self, name: &str) -> Result<Self, Refusal> {
-        Self::open_at(&*self.fd, name, self.path.join(name))
+        Self::open_at(&*self.fd, name, self.path.join(name), self.owner)
     }
 
     /// Opens a directory in this one, making it if it is missing.
@@ -151,13 +153,18 @@ impl Directory {
         self.subdirectory(name)
     }
 
-    fn open_at<P: ?Sized + NixPath>(at: impl AsFd, name: &P, path: PathBuf) -> Result<Self, Refusal> {
+    fn open_at<P: ?Sized + NixPath>(
+        at: impl AsFd,
+        name: &P,
+        path: PathBuf,
+        owner: Uid,
+    ) -> Result<Self, Refusal> {
         let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let (fd, found) = openat(at, name, flags, Mode::empty())
             .and_then(|fd| fstat(&fd).map(|found| (fd, found)))
             .map_err(|error| Refusal::Error(path.clone(), error))?;
-        match distrust(&found).or_else(|| others_can_write(&found)) {
-            None => Ok(Self { fd: Arc::new(fd), path }),
+        match distrust(&found, owner).or_else(|| others_can_write(&found)) {
+            None => Ok(Self { fd: Arc::new(fd), path, owner }),
             Some(why) => Err(Refusal::Untrusted(path, why)),
         }
     }
@@ -189,7 +196,7 @@ impl Directory {
             };
             let fd = opened.map_err(refuse)?;
             let found = fstat(&fd).map_err(refuse)?;
-            match distrust(&found).or_else(|| not_a_plain_file(&found)) {
+            match distrust(&found, self.owner).or_else(|| not_a_plain_file(&found)) {
                 None if found.st_nlink == 0 => {}
                 None => return Ok(fd),
                 Some(why) => return Err(Refusal::Untrusted(self.path_of(name), why)),
@@ -261,8 +268,8 @@ fn create_directory<P: ?Sized + NixPath>(at: impl AsFd, name: &P) -> nix::Result
     }
 }
 
-fn distrust(found: &FileStat) -> Option<String> {
-    (found.st_uid != geteuid().as_raw())
+fn distrust(found: &FileStat, owner: Uid) -> Option<String> {
+    (found.st_uid != owner.as_raw())
         .then(|| format!("belongs to user {}; state is only trusted if it is one's own", found.st_uid))
 }
 

@@ -57,6 +57,8 @@ struct Files {
     journal: Result<JournalFile, String>,
     lock: Result<Arc<OwnedFd>, String>,
     unsynced: Unsynced,
+    /// Of no use any more, but to close them would be two system calls of every run.
+    _above: [Directory; 2],
 }
 
 struct JournalFile {
@@ -204,15 +206,15 @@ impl Journal {
 impl Files {
     fn open(state_dir: &std::path::Path, label: &Label) -> Result<Self, Refusal> {
         let mut unsynced = Unsynced::new();
-        let directory = Directory::open_or_create(state_dir, &mut unsynced)?
-            .subdirectory_or_create(JOBS, &mut unsynced)?
-            .subdirectory_or_create(&label.file_name(), &mut unsynced)?;
+        let state = Directory::open_or_create(state_dir, &mut unsynced)?;
+        let jobs = state.subdirectory_or_create(JOBS, &mut unsynced)?;
+        let directory = jobs.subdirectory_or_create(&label.file_name(), &mut unsynced)?;
         let journal = JournalFile::open(&directory, &mut unsynced).map_err(|refusal| refusal.to_string());
         let lock = directory
             .file(LOCK, Access::Write, &mut unsynced)
             .map(Arc::new)
             .map_err(|refusal| refusal.to_string());
-        Ok(Self { directory, journal, lock, unsynced })
+        Ok(Self { directory, journal, lock, unsynced, _above: [state, jobs] })
     }
 
     /// The journal by its name, after a compaction has put another file there.

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use super::under_way::{Begun, UnderWay};
 use crate::clock::Timestamp;
 use crate::job::RunId;
+use crate::outcome::Weight;
 use crate::policy;
 use crate::sys::process::PID_DIGITS;
 pub(super) use end::End;
@@ -63,6 +64,7 @@ pub(super) struct Fold {
     recent: Letters,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     alert: Option<Alert>,
+    /// Only where it is not `last`, which it is of most jobs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_success: Option<Milestone>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,7 +88,7 @@ pub(super) struct Alert {
     failures: u32,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Milestone {
     at: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -114,9 +116,11 @@ impl Fold {
             successes_in_a_row: self.successes,
             recent: self.recent.0.clone(),
             alert: self.alert.as_ref().map(Alert::to_policy),
-            last_success: self.last_success.as_ref().map(|milestone| policy::Milestone {
-                ended_at: Timestamp::from_millis(milestone.at),
-                wall_time: milestone.wall_us.map(end::duration),
+            last_success: self.last_success.or_else(|| self.last.as_ref()?.success()).map(|milestone| {
+                policy::Milestone {
+                    ended_at: Timestamp::from_millis(milestone.at),
+                    wall_time: milestone.wall_us.map(end::duration),
+                }
             }),
             last: self.last.as_ref().map(|last| policy::LastRun {
                 id: last.run.0,
@@ -134,17 +138,27 @@ impl Fold {
         self.successes = history.successes_in_a_row;
         self.recent.0.clone_from(&history.recent);
         self.alert = history.alert.as_ref().map(Alert::of);
-        self.last_success = history.last_success.map(|milestone| Milestone {
-            at: milestone.ended_at.as_millis(),
-            wall_us: milestone.wall_time.map(end::micros),
-        });
         self.last = history.last.map(|last| Last {
             run: Id(last.id),
             outcome: Word(last.outcome),
             at: last.ended_at.as_millis(),
             wall_us: last.wall_time.map(end::micros),
         });
+        let last_success = history.last_success.map(|milestone| Milestone {
+            at: milestone.ended_at.as_millis(),
+            wall_us: milestone.wall_time.map(end::micros),
+        });
+        let repeated = self.last.as_ref().and_then(Last::success) == last_success;
+        self.last_success = last_success.filter(|_| !repeated);
         self.totals.0 = history.totals;
+    }
+}
+
+impl Last {
+    /// The milestone that it is, if it was a success.
+    fn success(&self) -> Option<Milestone> {
+        let succeeded = self.outcome.0.weight() == Weight::Success;
+        succeeded.then_some(Milestone { at: self.at, wall_us: self.wall_us })
     }
 }
 

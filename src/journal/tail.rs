@@ -8,8 +8,9 @@ use nix::sys::uio::pread;
 use super::stored::{End, Fold, Record, read_line};
 use super::under_way::Begun;
 
-/// What is read first: a fold, and what a few runs at once leave behind it.
-const FIRST_WINDOW: u64 = 16 * 1024;
+/// What is read first: a fold, the end that it came with, and what a few runs at once leave behind
+/// them. A page; every run pays for it.
+const FIRST_WINDOW: u64 = 4 * 1024;
 /// What is read at most. Beyond it a journal without a fold is not one.
 pub(super) const LARGEST_WINDOW: u64 = 4 * 1024 * 1024;
 

@@ -1,6 +1,7 @@
 //! Putting an outcome on record: read the end of the journal, fold in what is not yet, find who
 //! died, judge, append one line. Others wait meanwhile, so nothing in here waits for a disk.
 
+use std::fmt;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use super::compaction::{self, write_whole};
 use super::fold::{self, Judge};
 use super::locks::{self, Byte, Held};
 use super::stored::{End, Fold, outcome_line};
-use super::tail::{self, Condition, LARGEST_WINDOW};
+use super::tail::{self, Condition, LARGEST_WINDOW, Loose};
 use super::under_way::Begun;
 use super::{Committed, Files, JOURNAL, sync};
 use crate::clock::{Deadline, Timestamp};
@@ -90,31 +91,36 @@ fn write(files: &mut Files, subject: &Subject<'_>, turn: Turn) -> Written {
         Ok(current) => current,
         Err(why) => return unwritten(subject, why),
     };
-    let path = files.directory.path_of(JOURNAL);
-    let path = path.display();
     let reading = match read(&journal, size, subject) {
         Ok(reading) => reading,
         // What is there may be fine and count again tomorrow, so it is not buried under a new fold.
         Err(error) => {
-            let why = format!("'{path}' cannot be read: {}", error.desc());
+            let why = of_journal(files, format_args!("cannot be read: {}", error.desc()));
             return blind(files, subject, true, why);
         }
     };
     match (reading.condition, turn) {
         (Condition::Newer(version), _) => {
-            let why = format!("'{path}' was written by a newer cronward (version {version} of the format)");
+            let what = format_args!("was written by a newer cronward (version {version} of the format)");
+            let why = of_journal(files, what);
             // What has begun must end, or the newer one would take it for dead. That is an append, and
             // it counts for itself what is in no fold.
             blind(files, subject, subject.begun, why)
         }
         (Condition::Corrupt, Turn::Others) => {
-            blind(files, subject, true, format!("'{path}' is corrupt; the next run begins a new one"))
+            let why = of_journal(files, format_args!("is corrupt; the next run begins a new one"));
+            blind(files, subject, true, why)
         }
         (Condition::Sound, Turn::Others) => late(files, subject, &reading),
         (Condition::Sound | Condition::Corrupt, Turn::Ours | Turn::Nobodys) => {
             in_turn(files, subject, turn, &journal, reading)
         }
     }
+}
+
+/// Something to be said of the journal, which is named only then.
+fn of_journal(files: &Files, what: fmt::Arguments<'_>) -> String {
+    format!("'{}' {what}", files.directory.path_of(JOURNAL).display())
 }
 
 /// The journal that has the name now, and its size.
@@ -127,11 +133,14 @@ fn current(files: &mut Files) -> Result<(Arc<OwnedFd>, u64), String> {
         }
         files.reopen()?;
     }
-    Err(format!("'{}' keeps being replaced", files.directory.path_of(JOURNAL).display()))
+    Err(of_journal(files, format_args!("keeps being replaced")))
 }
 
 fn read(journal: &OwnedFd, size: u64, subject: &Subject<'_>) -> nix::Result<Reading> {
-    let tail = tail::read(journal, size)?;
+    let mut tail = tail::read(journal, size)?;
+    // It is under way no more: its end is what is being put on record.
+    let is_own = |record: &Loose| matches!(record, Loose::Start(begun) if begun.id == subject.run.id);
+    tail.loose.retain(|record| !is_own(record));
     let mut fold = tail.fold.map_or_else(Fold::default, |fold| *fold);
     fold::catch_up(&mut fold, tail.loose, subject.judge);
     Ok(Reading { fold, condition: tail.condition, seen: tail.seen, size })
@@ -302,9 +311,9 @@ fn uncounted(subject: &Subject<'_>, before: Option<&History>) -> (Judgement, boo
 }
 
 fn append(files: &Files, line: &[u8]) -> Result<(), String> {
-    let path = files.directory.path_of(JOURNAL);
-    let fail =
-        |why: &str| format!("this run is not remembered: '{}' cannot be written: {why}", path.display());
+    let fail = |why: &str| {
+        format!("this run is not remembered: {}", of_journal(files, format_args!("cannot be written: {why}")))
+    };
     let journal = files.journal.as_ref().map_err(|why| fail(why))?;
     if !journal.writable {
         return Err(fail("it is read-only"));

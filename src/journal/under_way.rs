@@ -76,6 +76,9 @@ impl UnderWay {
     }
 
     fn find(&self, run: RunId) -> Option<usize> {
+        if self.is_empty() {
+            return None;
+        }
         memchr::memmem::find(self.0.as_bytes(), word_of(run).as_bytes())
     }
 }

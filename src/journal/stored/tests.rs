@@ -102,6 +102,27 @@ fn what_a_newer_cronward_remembers_is_handed_on() {
 }
 
 #[test]
+fn a_last_run_that_was_a_success_is_written_once_and_read_from_lines_that_have_it_twice() {
+    let home = Home::new();
+    let success = home.judge(None, &ended(Outcome::Warning)).history;
+    let failure = home.judge(Some(&success), &ended(Outcome::Failed)).history;
+    let written = |history: &History| {
+        let mut fold = Fold::default();
+        fold.set_history(history);
+        serde_json::to_string(&fold).unwrap()
+    };
+    let json = written(&success);
+    assert!(!json.contains("last_success"), "{json}");
+    assert!(written(&failure).contains("last_success"));
+
+    let ended_at = success.last_success.unwrap().ended_at.as_millis();
+    let twice = json.replace("\"last\":", &format!("\"last_success\":{{\"at\":{ended_at}}},\"last\":"));
+    let read: Fold = serde_json::from_str(&twice).unwrap();
+    let wall_time = read.history().last_success.map(|milestone| milestone.wall_time);
+    assert_eq!(wall_time, Some(None), "what is written is what counts: {twice}");
+}
+
+#[test]
 fn a_history_is_read_back_as_it_was_written() {
     let home = Home { threshold: 2, ..Home::new() };
     let mut history = History::default();

@@ -1,14 +1,40 @@
 //! How single values of the domain stand in the journal.
 
-use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Error, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Error, MapAccess, Unexpected, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::job::RunId;
 use crate::outcome::Outcome;
+use crate::policy::RECENT_MAX;
+
+/// A text that is read as something else, where it stands: a `Cow` would copy it first.
+struct Text<T> {
+    parse: fn(&str) -> Option<T>,
+    expected: &'static str,
+}
+
+impl<T> Visitor<'_> for Text<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expected)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        (self.parse)(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+    }
+}
+
+impl<'de, T> DeserializeSeed<'de> for Text<T> {
+    type Value = T;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
 
 /// The id of a run, as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +48,8 @@ impl Serialize for Id {
 
 impl<'de> Deserialize<'de> for Id {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        RunId::parse(&text).map(Self).ok_or_else(|| Error::custom("no id of a run"))
+        let parse = |text: &str| RunId::parse(text).map(Self);
+        Text { parse, expected: "the id of a run" }.deserialize(deserializer)
     }
 }
 
@@ -39,8 +65,8 @@ impl Serialize for Word {
 
 impl<'de> Deserialize<'de> for Word {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        Outcome::parse(&text).map(Self).ok_or_else(|| Error::custom("no outcome"))
+        let parse = |text: &str| Outcome::parse(text).map(Self);
+        Text { parse, expected: "an outcome" }.deserialize(deserializer)
     }
 }
 
@@ -66,16 +92,22 @@ fn letter(outcome: Outcome) -> char {
 
 impl Serialize for Letters {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0.iter().copied().map(letter).collect::<String>())
+        let mut text = String::with_capacity(RECENT_MAX);
+        text.extend(self.0.iter().copied().map(letter));
+        serializer.serialize_str(&text)
     }
 }
 
 impl<'de> Deserialize<'de> for Letters {
     /// Letters that mean nothing here are passed over.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        let outcome = |wanted| Outcome::ALL.into_iter().find(|&outcome| letter(outcome) == wanted);
-        Ok(Self(text.chars().filter_map(outcome).take(crate::policy::RECENT_MAX).collect()))
+        let parse = |text: &str| {
+            let outcome = |wanted| Outcome::ALL.into_iter().find(|&outcome| letter(outcome) == wanted);
+            let mut recent = Vec::with_capacity(RECENT_MAX);
+            recent.extend(text.chars().filter_map(outcome).take(RECENT_MAX));
+            Some(Self(recent))
+        };
+        Text { parse, expected: "the letters of outcomes" }.deserialize(deserializer)
     }
 }
 
@@ -112,11 +144,11 @@ impl<'de> Visitor<'de> for TotalsVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Totals, A::Error> {
         let mut totals = Totals::default();
-        while let Some((word, total)) = map.next_entry::<Cow<'de, str>, u64>()? {
-            for (place, outcome) in totals.0.iter_mut().zip(Outcome::ALL) {
-                if outcome.as_str() == word {
-                    *place = total;
-                }
+        let parse = |word: &str| Some(Outcome::ALL.into_iter().position(|outcome| outcome.as_str() == word));
+        while let Some(place) = map.next_key_seed(Text { parse, expected: "an outcome" })? {
+            let total = map.next_value()?;
+            if let Some(place) = place.and_then(|place| totals.0.get_mut(place)) {
+                *place = total;
             }
         }
         Ok(totals)
