@@ -21,11 +21,11 @@ use crate::clock::Timestamp;
 
 /// A journal is compacted once it is larger than this many bytes.
 pub(super) const COMPACT_BEYOND: u64 = 1024 * 1024;
-/// While so many runs are under way that a fold is large, only beyond this: a thousand runs that end
-/// at once would otherwise wait for a dozen compactions and the syncs in them.
-const COMPACT_BUSY_BEYOND: u64 = 16 * COMPACT_BEYOND;
-/// A fold of this size in bytes is large.
-const LARGE_FOLD: usize = 16 * 1024;
+/// While so many runs are under way that each outcome is tens of kilobytes long, only beyond this: a
+/// thousand runs that end at once would otherwise wait for a dozen compactions and the syncs in them.
+const COMPACT_CROWDED_BEYOND: u64 = 16 * COMPACT_BEYOND;
+/// Runs under way that take so many bytes to list are a crowd.
+const CROWD: usize = 16 * 1024;
 /// How much of the history a compaction keeps, in bytes.
 const KEPT: u64 = 256 * 1024;
 /// How many corrupt journals are kept aside.
@@ -34,9 +34,10 @@ const KEPT_ASIDE: usize = 3;
 const REPLACEMENT: &CStr = c"runs.jsonl.new";
 const ASIDE: &str = "runs.jsonl.corrupt-";
 
-/// Whether a journal of `size` bytes is to be compacted instead of appended a line to.
-pub(super) fn is_due(size: u64, line: usize) -> bool {
-    let bound = if line > LARGE_FOLD { COMPACT_BUSY_BEYOND } else { COMPACT_BEYOND };
+/// Whether a journal of `size` bytes is to be compacted instead of appended a line of `line` bytes to,
+/// of which `under_way` list the runs under way.
+pub(super) fn is_due(size: u64, line: usize, under_way: usize) -> bool {
+    let bound = if under_way > CROWD { COMPACT_CROWDED_BEYOND } else { COMPACT_BEYOND };
     size.saturating_add(line as u64) > bound
 }
 

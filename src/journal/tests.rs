@@ -3,7 +3,7 @@
 use super::fixture::{Home, ended, host, leave};
 use super::*;
 use crate::outcome::Outcome;
-use crate::policy::Verdict;
+use crate::policy::{History, Verdict};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::sync::Barrier;
@@ -222,6 +222,18 @@ fn a_journal_beyond_its_bound_is_compacted_and_nothing_that_counts_is_lost() {
     assert_eq!(streak(&home.commit(&mut begun, &run)), runs + 1);
     drop(living);
     assert_eq!(home.play(Outcome::Ok).lost.len(), 0);
+}
+
+#[test]
+fn long_command_lines_do_not_put_a_compaction_off() {
+    let home = Home::new();
+    let command = CommandLine::Words(vec!["x".into(), "y".repeat(60_000).into()]);
+    for _ in 0..40 {
+        let run = ended(Outcome::Ok);
+        let judge = |history: Option<&History>, run: &Run| home.judge(history, run);
+        home.open().commit(&run, &command, Deadline::after(Duration::from_secs(60)), &judge);
+        assert!(fs::metadata(home.journal_path()).unwrap().len() <= compaction::COMPACT_BEYOND);
+    }
 }
 
 #[test]

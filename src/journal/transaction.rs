@@ -176,6 +176,7 @@ fn in_turn(
     fold.set_history(&own.history);
     fold.label.clear();
     fold.label.push_str(subject.label.as_str());
+    let under_way = fold.under_way.size();
     let ends: Vec<End<'_>> = lost.iter().map(|(run, judgement)| End::of(run, None, judgement)).collect();
     let end = End::of(subject.run, Some(subject.command), &own);
     let mut record = |seen| {
@@ -196,7 +197,7 @@ fn in_turn(
             Ok(name) => format!("'{path}' was corrupt; it is kept as '{name}', and a new one begun"),
             Err(error) => format!("'{path}' is corrupt, and cannot be put aside: {}", error.desc()),
         });
-    } else if turn == Turn::Ours && compaction::is_due(reading.size, line.len()) {
+    } else if turn == Turn::Ours && compaction::is_due(reading.size, line.len(), under_way) {
         replaced = compaction::history_to_keep(journal, reading.seen)
             .and_then(|mut content| {
                 let outcome = record(content.len() as u64);

@@ -32,6 +32,11 @@ impl UnderWay {
         self.0.is_empty()
     }
 
+    /// How many bytes it takes to list them.
+    pub(super) fn size(&self) -> usize {
+        self.0.len()
+    }
+
     /// Every run, oldest first but for those that were put back.
     pub(super) fn iter(&self) -> impl Iterator<Item = Begun> + '_ {
         self.0.split_ascii_whitespace().filter_map(parse)
