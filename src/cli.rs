@@ -1,14 +1,15 @@
-//! The command line: clap, built from the table of options. A run pays only for the options that
-//! were typed; the whole table is built for `--help` and for an error, so that both are complete.
+//! The command line: clap's grammar, built from the table of options, and a fast path for what needs
+//! no more than the table. The time that cronward adds to a command is all start-up and end, and the
+//! grammar was a fifth of its instructions; only help, errors and unusual words pay for it.
 
+mod fast_path;
 mod usage;
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use crate::settings::{COUNT, Row, Setting, TABLE, Takes, UsageError};
+use crate::settings::{Row, Setting, TABLE, Takes, UsageError};
 
 /// What is asked of this invocation.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,14 +64,17 @@ pub fn parse(args: Vec<OsString>) -> Result<Invocation, UsageError> {
         }
         Some(_) | None => {}
     }
-    let quick = typed_options(&args).and_then(|typed| {
-        let mut matches = grammar(|row| typed[row.setting as usize]).try_get_matches_from(&args).ok()?;
-        Some(collect(&mut matches, |row| typed[row.setting as usize]))
-    });
-    let (options, words) = match quick {
-        Some(collected) => collected,
-        None => match whole_grammar().try_get_matches_from(&args) {
-            Ok(mut matches) => collect(&mut matches, |_| true),
+    let (program, options, words) = match fast_path::options(&args) {
+        Some((options, start)) => {
+            let mut words = args;
+            let program = words.drain(..start).next().unwrap_or_default();
+            (program, options, words)
+        }
+        None => match grammar().try_get_matches_from(&args) {
+            Ok(mut matches) => {
+                let (options, words) = collect(&mut matches);
+                (args.into_iter().next().unwrap_or_default(), options, words)
+            }
             Err(error) => return usage::answer(&error).map(Invocation::Print),
         },
     };
@@ -81,26 +85,19 @@ pub fn parse(args: Vec<OsString>) -> Result<Invocation, UsageError> {
             word.to_string_lossy()
         ))),
         None if !has_line => Err(UsageError::see_help("no command")),
-        Some(_) | None => {
-            let program = args.into_iter().next().unwrap_or_default();
-            Ok(Invocation::Run(Typed { program, options, words }))
-        }
+        Some(_) | None => Ok(Invocation::Run(Typed { program, options, words })),
     }
 }
 
-/// The grammar of a run with every option: what the help shows, and the manual is checked against.
-pub fn whole_grammar() -> Command {
-    usage::with_texts(grammar(|_| true))
-}
-
-/// The grammar of a run with some of the options. Without `allow_hyphen_values` on the words, a
-/// mistyped option is an error; with it, it would be the command.
-fn grammar(wanted: impl Fn(&Row) -> bool) -> Command {
-    Command::new("cronward")
+/// The grammar of a run: the arbiter of what a command line means, and what the help shows. Without
+/// `allow_hyphen_values` on the words, a mistyped option is an error; with it, it would be the
+/// command.
+fn grammar() -> Command {
+    let grammar = Command::new("cronward")
         .disable_help_flag(true)
         .disable_version_flag(true)
         .args_override_self(true)
-        .args(TABLE.iter().filter(|row| wanted(row)).map(option))
+        .args(TABLE.iter().map(option))
         .arg(
             Arg::new(WORDS)
                 .value_name("COMMAND")
@@ -108,7 +105,8 @@ fn grammar(wanted: impl Fn(&Row) -> bool) -> Command {
                 .trailing_var_arg(true)
                 .hide(true)
                 .value_parser(value_parser!(OsString)),
-        )
+        );
+    usage::with_texts(grammar)
 }
 
 fn option(row: &'static Row) -> Arg {
@@ -118,8 +116,7 @@ fn option(row: &'static Row) -> Arg {
     }
     match row.takes {
         Takes::Nothing => arg.action(ArgAction::SetTrue),
-        // Whoever calls `$SHELL -c LINE` does not look at LINE first; it may begin with a dash.
-        Takes::One(name) => valued(arg, name).allow_hyphen_values(row.setting == Setting::Command),
+        Takes::One(name) => valued(arg, name).allow_hyphen_values(may_begin_with_dash(row)),
         Takes::Many(name) => valued(arg, name).action(ArgAction::Append),
     }
 }
@@ -128,42 +125,15 @@ fn valued(arg: Arg, name: &'static str) -> Arg {
     arg.value_name(name).value_parser(value_parser!(OsString))
 }
 
-/// Which options are typed, by a look at the words before the command. `None` if there is anything
-/// that needs the whole grammar: help, a cluster of switches, an option that is not known.
-fn typed_options(args: &[OsString]) -> Option<[bool; COUNT]> {
-    let mut typed = [false; COUNT];
-    let mut words = args.iter().skip(1).map(|word| word.as_bytes());
-    while let Some(word) = words.next() {
-        let row = match word {
-            b"--" | b"-" => break,
-            [b'-', b'-', name @ ..] => {
-                let mut halves = name.splitn(2, |&byte| byte == b'=');
-                let row = Setting::of_long(halves.next()?)?.row();
-                if halves.next().is_none() && row.takes != Takes::Nothing {
-                    words.next()?;
-                }
-                row
-            }
-            [b'-', short, attached @ ..] => {
-                let row = TABLE.iter().find(|row| row.short == Some(char::from(*short)))?;
-                if attached.is_empty() {
-                    words.next()?;
-                }
-                row
-            }
-            _ => break,
-        };
-        typed[row.setting as usize] = true;
-    }
-    Some(typed)
+/// Whoever calls `$SHELL -c LINE` does not look at LINE first. Elsewhere a dash is more likely the
+/// next option, and the value forgotten.
+fn may_begin_with_dash(row: &Row) -> bool {
+    row.setting == Setting::Command
 }
 
-fn collect(
-    matches: &mut ArgMatches,
-    wanted: impl Fn(&Row) -> bool,
-) -> (Vec<(Setting, OsString)>, Vec<OsString>) {
+fn collect(matches: &mut ArgMatches) -> (Vec<(Setting, OsString)>, Vec<OsString>) {
     let mut options = Vec::new();
-    for row in TABLE.iter().filter(|row| wanted(row)) {
+    for row in &TABLE {
         match row.takes {
             Takes::Nothing if matches.get_flag(row.long) => options.push((row.setting, "1".into())),
             Takes::Nothing => {}

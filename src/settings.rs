@@ -180,8 +180,10 @@ impl Setting {
 impl Row {
     /// `CRONWARD_KILL_AFTER`, also of an option without a variable.
     pub fn variable_name(&self) -> String {
-        let key = self.long.bytes().map(|byte| char::from(shouted(byte)));
-        "CRONWARD_".chars().chain(key).collect()
+        let mut name = String::with_capacity(PREFIX.len() + self.long.len());
+        name.push_str("CRONWARD_");
+        name.extend(self.long.bytes().map(|byte| char::from(shouted(byte))));
+        name
     }
 }
 

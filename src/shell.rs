@@ -42,7 +42,9 @@ pub fn is_blank(byte: u8) -> bool {
 /// # Errors
 /// A quote that is not closed; in [`Reading::Code`] also whatever a shell expands or stops at.
 pub fn read_word(bytes: &[u8], start: usize, reading: Reading) -> Result<Word, NotAWord> {
-    let mut text = Vec::new();
+    // What it says is as long as what is written, but for quotes.
+    let unquoted = bytes.iter().skip(start).take_while(|&&byte| !is_blank(byte)).count();
+    let mut text = Vec::with_capacity(unquoted);
     let mut at = start;
     while let Some(&byte) = bytes.get(at) {
         match byte {
