@@ -12,7 +12,7 @@ use super::transport::Transport;
 use super::wire::{Packed, push_all, push_name, push_number, push_tag};
 use super::{Opening, Pace, Sink, Topic, options};
 use crate::clock::Deadline;
-use crate::notice::{Finished, MetricKind, News, Notice, measurements};
+use crate::notice::{Finished, MetricKind, News, Notice, Tagged, measurements, value_tags};
 use tags::Surroundings;
 
 /// The sink.
@@ -122,6 +122,17 @@ fn pack_metrics(notice: &Notice, finished: &Finished, common: &str, packed: &mut
     push_name(&mut prefix, &notice.job.namespace);
     prefix.push('.');
     let (task, others) = common.split_at(common.find(',').unwrap_or(common.len()));
+    let tags = |tagged| {
+        let mut tags = String::with_capacity(common.len() + 64);
+        tags.push_str(task);
+        for (key, value) in value_tags(&finished.run, tagged) {
+            tags.push(',');
+            push_tag(&mut tags, key, &value);
+        }
+        tags.push_str(others);
+        tags
+    };
+    let (of_run, of_ending) = (tags(Tagged::Outcome), tags(Tagged::Ending));
     for measured in measurements(notice, finished) {
         packed.push_with(|line| {
             push_all(line, &[&prefix, measured.metric.name, ":"]);
@@ -132,12 +143,11 @@ fn pack_metrics(notice: &Notice, finished: &Finished, common: &str, packed: &mut
                 MetricKind::Timer => "|d|#",
                 MetricKind::Gauge => "|g|#",
             });
-            line.push_str(task);
-            for (key, value) in &measured.tags {
-                line.push(',');
-                push_tag(line, key, value);
-            }
-            line.push_str(others);
+            line.push_str(match measured.metric.tagged {
+                Tagged::Job => common,
+                Tagged::Outcome => &of_run,
+                Tagged::Ending => &of_ending,
+            });
             is_number
         });
     }
