@@ -13,7 +13,7 @@ use crate::plan::JobFacts;
 use crate::policy::{Alert, History, Verdict};
 
 pub use event::{Audience, event_json};
-pub use measure::{MetricKind, measurements};
+pub use measure::{MetricKind, Tagged, measurements, value_tags};
 
 /// One thing that sinks are told, with an identity of its own.
 #[derive(Debug, Clone)]

@@ -156,7 +156,7 @@ impl<S: FnOnce() + Send + 'static> Witness for Onlooker<'_, S> {
         let (id, started_at) = self.start;
         let start = Start { id, parent: self.plan.parent, pid, started_at };
         self.announcement =
-            delivery::announce(self.sinks, Notice::started(Arc::clone(&self.plan.job), start));
+            delivery::announce(self.sinks, || Notice::started(Arc::clone(&self.plan.job), start));
     }
 
     /// Makes the record of the start durable, on a thread of its own: a disk that hangs must not
@@ -226,7 +226,7 @@ fn report(
     }
     let notices = notices(plan, committed, run);
     let mut cut_short = || stop_signal_within(Duration::ZERO, caller).is_some();
-    let delivered = delivery::deliver(sinks, notices.clone(), announcement, deadline, &mut cut_short);
+    let delivered = delivery::deliver(sinks, &notices, announcement, deadline, &mut cut_short);
     if !delivered.alert_confirmed {
         for notice in notices.iter().filter(|notice| notice.news.alert().is_some()) {
             say(notice.headline());

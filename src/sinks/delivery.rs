@@ -2,12 +2,14 @@
 //! What cannot wait is told at once by the caller; what can has a thread, which is left behind when
 //! the time is over, since the process then ends without asking its threads.
 
+use std::borrow::Cow;
+use std::cell::LazyCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{Pace, Sink};
+use super::{Pace, Sink, Topic};
 use crate::clock::Deadline;
 use crate::notice::Notice;
 
@@ -28,8 +30,8 @@ const RESERVE_MAX: Duration = Duration::from_millis(500);
 #[derive(Default)]
 pub struct Announcement {
     errors: Vec<String>,
-    /// By the place of the sink; `None` if there is nothing to wait for.
-    pending: Vec<Option<Arc<Pending>>>,
+    /// With the place of the sink; none of a sink that there is nothing to wait for.
+    pending: Vec<(usize, Arc<Pending>)>,
 }
 
 /// A sink that can wait, and its start notice if it wants that.
@@ -61,26 +63,27 @@ pub struct Delivery {
 
 /// Tells the sinks that a run has started, and lets them look up what they need. To be called as
 /// soon as the command runs; it returns at once. What can wait is done by one thread, which ends
-/// when it is done; if there is no thread to be had, [`deliver`] makes up for it.
-pub fn announce(sinks: &[Arc<dyn Sink>], started: Notice) -> Announcement {
+/// when it is done; if there is no thread to be had, [`deliver`] makes up for it. The notice is made
+/// if somebody wants it.
+pub fn announce(sinks: &[Arc<dyn Sink>], started: impl FnOnce() -> Notice) -> Announcement {
+    let started = LazyCell::new(started);
     let mut announcement = Announcement::default();
     let mut waiting: Vec<Waiting> = Vec::new();
-    for sink in sinks {
-        let wants = guarded(|| sink.wants(&started)).unwrap_or(false);
-        let mut pending = None;
+    for (place, sink) in sinks.iter().enumerate() {
+        let wants = guarded(|| sink.wants(Topic::Start)).unwrap_or(false);
         match sink.pace() {
             Pace::Prompt if wants => {
-                let notices = std::slice::from_ref(&started);
+                let notices = std::slice::from_ref(&*started);
                 let answer = guarded(|| sink.deliver(notices, Deadline::after(START_LIMIT)));
                 announcement.errors.extend(error_of(&**sink, answer.flatten()));
             }
             Pace::Prompt => {}
             Pace::Waiting => {
-                pending = wants.then(|| Arc::new(Pending::new(started.clone())));
-                waiting.push((Arc::clone(sink), pending.clone()));
+                let pending = wants.then(|| Arc::new(Pending::new(started.clone())));
+                announcement.pending.extend(pending.clone().map(|pending| (place, pending)));
+                waiting.push((Arc::clone(sink), pending));
             }
         }
-        announcement.pending.push(pending);
     }
     if !waiting.is_empty() {
         // Without a thread the notices stay due.
@@ -143,11 +146,12 @@ impl Pending {
 }
 
 /// One sink that is to be told.
-struct Task {
+struct Task<'a> {
     place: usize,
-    sink: Arc<dyn Sink>,
-    notices: Vec<Notice>,
-    pending: Option<Arc<Pending>>,
+    sink: &'a Arc<dyn Sink>,
+    /// Those of all notices that it wants.
+    notices: Cow<'a, [Notice]>,
+    pending: Option<&'a Arc<Pending>>,
 }
 
 /// Tells the sinks what became of a run, all within the deadline. First everybody who tells others,
@@ -155,20 +159,21 @@ struct Task {
 /// least every 50 ms while there is something to wait for; once it says so, nobody is waited for.
 pub fn deliver(
     sinks: &[Arc<dyn Sink>],
-    notices: Vec<Notice>,
+    notices: &[Notice],
     announcement: Announcement,
     deadline: Deadline,
     cut_short: &mut dyn FnMut() -> bool,
 ) -> Delivery {
-    let mut delivery = Delivery { errors: announcement.errors, alert_confirmed: false };
+    let Announcement { errors, pending } = announcement;
+    let mut delivery = Delivery { errors, alert_confirmed: false };
     let mut first = Vec::new();
     let mut last = Vec::new();
     for (place, sink) in sinks.iter().enumerate() {
-        let pending = announcement.pending.get(place).cloned().flatten();
-        let wanted = guarded(|| notices.iter().filter(|notice| sink.wants(notice)).cloned().collect());
-        match wanted {
-            Ok(wanted) => {
-                let task = Task { place, sink: Arc::clone(sink), notices: wanted, pending };
+        let pending = pending.iter().find(|(of, _)| *of == place).map(|(_, pending)| pending);
+        match guarded(|| wanted(&**sink, notices)) {
+            Ok(notices) if notices.is_empty() && pending.is_none() => {}
+            Ok(notices) => {
+                let task = Task { place, sink, notices, pending };
                 if sink.hears_the_others() { &mut last } else { &mut first }.push(task);
             }
             Err(panic) => delivery.note(&**sink, Err(panic)),
@@ -181,9 +186,10 @@ pub fn deliver(
         impatient
     };
 
-    let mut confirmed = Vec::new();
+    let mut confirmed = false;
+    let takes_alerts = |sink: &dyn Sink| sink.confirms() && sink.wants(Topic::Alert);
     for (place, answer) in tell_all(first, deadline.earlier_by(reserve), &mut asked) {
-        confirmed.extend(answer.is_ok().then_some(place));
+        confirmed |= answer.is_ok() && takes_alerts(&*sinks[place]);
         delivery.note(&*sinks[place], answer);
     }
     for task in last.iter_mut().filter(|_| !delivery.errors.is_empty()) {
@@ -191,15 +197,20 @@ pub fn deliver(
         task.notices = task.notices.iter().map(with_errors).collect();
     }
     for (place, answer) in tell_all(last, deadline, &mut asked) {
-        confirmed.extend(answer.is_ok().then_some(place));
+        confirmed |= answer.is_ok() && takes_alerts(&*sinks[place]);
         delivery.note(&*sinks[place], answer);
     }
-    let takes_alerts = |sink: &dyn Sink| {
-        notices.iter().filter(|notice| notice.news.alert().is_some()).all(|notice| sink.wants(notice))
-    };
-    delivery.alert_confirmed = notices.iter().all(|notice| notice.news.alert().is_none())
-        || confirmed.iter().any(|&place| sinks[place].confirms() && takes_alerts(&*sinks[place]));
+    delivery.alert_confirmed = confirmed || notices.iter().all(|notice| notice.news.alert().is_none());
     delivery
+}
+
+/// Those of the notices that a sink wants; copies only if it does not want all.
+fn wanted<'a>(sink: &dyn Sink, notices: &'a [Notice]) -> Cow<'a, [Notice]> {
+    let wants = |notice: &&Notice| sink.wants(Topic::of(&notice.news));
+    if notices.iter().all(|notice| wants(&notice)) {
+        return Cow::Borrowed(notices);
+    }
+    Cow::Owned(notices.iter().filter(wants).cloned().collect())
 }
 
 impl Delivery {
@@ -209,66 +220,105 @@ impl Delivery {
     }
 }
 
-/// Tells each sink what it is to be told; the answers, in any order. Sinks with a thread are given
-/// a little less time than they are waited for, so that one that keeps to it can say what it did.
+/// Tells each sink what it is to be told; the answers, in any order.
 fn tell_all(
-    tasks: Vec<Task>,
+    tasks: Vec<Task<'_>>,
     deadline: Deadline,
     cut_short: &mut dyn FnMut() -> bool,
 ) -> Vec<(usize, Result<(), String>)> {
-    let told = deadline.earlier_by((deadline.left() / 10).min(Duration::from_millis(100)));
-    let (answer_to, answers) = mpsc::channel();
-    let mut done = Vec::new();
-    let mut outstanding = Vec::new();
-    let tasks = tasks.into_iter().filter(|task| !task.notices.is_empty() || task.pending.is_some());
-    let (prompt, waiting): (Vec<_>, Vec<_>) = tasks.partition(|task| task.sink.pace() == Pace::Prompt);
-    let give_up = !waiting.is_empty() && cut_short();
-    for task in waiting {
-        let place = task.place;
-        if give_up {
-            done.push((place, Err(GIVEN_UP.to_owned())));
-            continue;
-        }
-        let answer_to = answer_to.clone();
-        // Nobody hears the answer if it comes too late.
-        match thread(move || drop(answer_to.send((place, tell(&task, told))))) {
-            Ok(()) => outstanding.push(place),
-            Err(reason) => done.push((place, Err(reason))),
+    let mut done = Vec::with_capacity(tasks.len());
+    let (prompt, waiting): (Vec<_>, Vec<_>) =
+        tasks.into_iter().partition(|task| task.sink.pace() == Pace::Prompt);
+    let mut threads = None;
+    if !waiting.is_empty() {
+        if cut_short() {
+            done.extend(waiting.iter().map(|task| (task.place, Err(GIVEN_UP.to_owned()))));
+        } else {
+            threads = Some(Threads::start(waiting, deadline, &mut done));
         }
     }
-    done.extend(prompt.iter().map(|task| (task.place, tell(task, told))));
-    while !outstanding.is_empty() {
-        let why_not = match answers.recv_timeout(deadline.left().min(SLICE)) {
-            Ok((place, answer)) => {
-                outstanding.retain(|&other| other != place);
-                done.push((place, answer));
-                continue;
-            }
-            Err(RecvTimeoutError::Timeout) if cut_short() => GIVEN_UP,
-            Err(RecvTimeoutError::Timeout) if !deadline.passed() => continue,
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => "timed out",
-        };
-        done.extend(outstanding.drain(..).map(|place| (place, Err(why_not.to_owned()))));
+    for Task { place, sink, notices, pending } in &prompt {
+        done.push((*place, tell(&***sink, notices, pending.map(|pending| &**pending), deadline)));
+    }
+    if let Some(threads) = threads {
+        threads.wait(deadline, cut_short, &mut done);
     }
     done
+}
+
+/// The sinks that are being told on threads.
+struct Threads {
+    answers: Receiver<(usize, Result<(), String>)>,
+    /// Places of those that have not answered.
+    outstanding: Vec<usize>,
+}
+
+impl Threads {
+    /// Gives each sink a thread, and a little less time than it is waited for, so that one that keeps
+    /// to it can say what it did. Who gets no thread is done.
+    fn start(tasks: Vec<Task<'_>>, deadline: Deadline, done: &mut Vec<(usize, Result<(), String>)>) -> Self {
+        let told = deadline.earlier_by((deadline.left() / 10).min(Duration::from_millis(100)));
+        let (answer_to, answers) = mpsc::channel();
+        let mut outstanding = Vec::new();
+        for Task { place, sink, notices, pending } in tasks {
+            let (answer_to, sink) = (answer_to.clone(), Arc::clone(sink));
+            let (notices, pending) = (notices.into_owned(), pending.cloned());
+            let work = move || {
+                let answer = tell(&*sink, &notices, pending.as_deref(), told);
+                // Nobody hears the answer if it comes too late.
+                let _ = answer_to.send((place, answer));
+            };
+            match thread(work) {
+                Ok(()) => outstanding.push(place),
+                Err(reason) => done.push((place, Err(reason))),
+            }
+        }
+        Self { answers, outstanding }
+    }
+
+    fn wait(
+        mut self,
+        deadline: Deadline,
+        cut_short: &mut dyn FnMut() -> bool,
+        done: &mut Vec<(usize, Result<(), String>)>,
+    ) {
+        while !self.outstanding.is_empty() {
+            let why_not = match self.answers.recv_timeout(deadline.left().min(SLICE)) {
+                Ok((place, answer)) => {
+                    self.outstanding.retain(|&other| other != place);
+                    done.push((place, answer));
+                    continue;
+                }
+                Err(RecvTimeoutError::Timeout) if cut_short() => GIVEN_UP,
+                Err(RecvTimeoutError::Timeout) if !deadline.passed() => continue,
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => "timed out",
+            };
+            done.extend(self.outstanding.drain(..).map(|place| (place, Err(why_not.to_owned()))));
+        }
+    }
 }
 
 const GIVEN_UP: &str = "given up: cronward was told to stop";
 
 /// Tells one sink, its start notice first if nobody has begun with that.
-fn tell(task: &Task, deadline: Deadline) -> Result<(), String> {
-    let Some(pending) = &task.pending else {
-        return guarded(|| task.sink.deliver(&task.notices, deadline)).flatten();
+fn tell(
+    sink: &dyn Sink,
+    notices: &[Notice],
+    pending: Option<&Pending>,
+    deadline: Deadline,
+) -> Result<(), String> {
+    let Some(pending) = pending else {
+        return guarded(|| sink.deliver(notices, deadline)).flatten();
     };
     if let Some(start) = pending.claim() {
-        let all: Vec<Notice> = std::iter::once(start).chain(task.notices.iter().cloned()).collect();
-        return guarded(|| task.sink.deliver(&all, deadline)).flatten();
+        let all: Vec<Notice> = std::iter::once(start).chain(notices.iter().cloned()).collect();
+        return guarded(|| sink.deliver(&all, deadline)).flatten();
     }
     let start = pending.answer(deadline);
-    if task.notices.is_empty() || deadline.passed() {
+    if notices.is_empty() || deadline.passed() {
         return start;
     }
-    guarded(|| task.sink.deliver(&task.notices, deadline)).flatten().and(start)
+    guarded(|| sink.deliver(notices, deadline)).flatten().and(start)
 }
 
 /// Calls into a sink; a panic there is that sink's error.

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use super::address::Address;
 use super::transport::Transport;
-use super::wire::{Packed, push_name, push_number, push_tag};
-use super::{Opening, Pace, Sink, options};
+use super::wire::{Packed, push_all, push_name, push_number, push_tag};
+use super::{Opening, Pace, Sink, Topic, options};
 use crate::clock::Deadline;
-use crate::notice::{Finished, MetricKind, News, Notice, measurements};
+use crate::notice::{Finished, MetricKind, News, Notice, Tagged, measurements, value_tags};
 use tags::Surroundings;
 
 /// The sink.
@@ -73,8 +73,8 @@ impl Sink for Dogstatsd {
         false
     }
 
-    fn wants(&self, notice: &Notice) -> bool {
-        matches!(notice.news, News::Finished(_)) || self.sends_event(&notice.news)
+    fn wants(&self, topic: Topic) -> bool {
+        topic == Topic::End || self.sends_event(topic)
     }
 
     fn prepare(&self) {
@@ -91,12 +91,11 @@ impl Sink for Dogstatsd {
 }
 
 impl Dogstatsd {
-    fn sends_event(&self, news: &News) -> bool {
-        match (self.events, news) {
-            (Events::None, _) | (Events::Alerts, News::Started(_) | News::Finished(_)) => false,
-            (Events::Alerts, News::Opened(..) | News::Repeated(..) | News::Closed(..)) | (Events::All, _) => {
-                true
-            }
+    fn sends_event(&self, topic: Topic) -> bool {
+        match self.events {
+            Events::None => false,
+            Events::Alerts => topic == Topic::Alert,
+            Events::All => true,
         }
     }
 
@@ -109,7 +108,7 @@ impl Dogstatsd {
                 pack_metrics(notice, finished, &common, &mut packed);
                 packed.push(&event::service_check(notice, finished, &common, limit));
             }
-            if self.sends_event(&notice.news) {
+            if self.sends_event(Topic::of(&notice.news)) {
                 packed.push(&event::event(notice, &common, limit));
             }
         }
@@ -118,32 +117,39 @@ impl Dogstatsd {
 }
 
 /// `NAME:VALUE|TYPE|#TAGS`. The tags of the value stand behind `task`, the common ones behind those.
-fn pack_metrics(notice: &Notice, finished: &Finished, common: &[String], packed: &mut Packed) {
-    let mut namespace = String::new();
-    push_name(&mut namespace, &notice.job.namespace);
-    let (task, others) = common.split_at(common.len().min(1));
-    let others: String = others.iter().flat_map(|tag| [",", tag]).collect();
+fn pack_metrics(notice: &Notice, finished: &Finished, common: &str, packed: &mut Packed) {
+    let mut prefix = String::with_capacity(64);
+    push_name(&mut prefix, &notice.job.namespace);
+    prefix.push('.');
+    let (task, others) = common.split_at(common.find(',').unwrap_or(common.len()));
+    let tags = |tagged| {
+        let mut tags = String::with_capacity(common.len() + 64);
+        tags.push_str(task);
+        for (key, value) in value_tags(&finished.run, tagged) {
+            tags.push(',');
+            push_tag(&mut tags, key, &value);
+        }
+        tags.push_str(others);
+        tags
+    };
+    let (of_run, of_ending) = (tags(Tagged::Outcome), tags(Tagged::Ending));
     for measured in measurements(notice, finished) {
-        let mut line = namespace.clone();
-        line.push('.');
-        push_name(&mut line, measured.metric.name);
-        line.push(':');
-        if !push_number(&mut line, measured.value) {
-            continue;
-        }
-        line.push_str(match measured.metric.kind {
-            MetricKind::Counter => "|c|#",
-            // Percentiles over all hosts; a histogram or timer has them for each Agent alone.
-            MetricKind::Timer => "|d|#",
-            MetricKind::Gauge => "|g|#",
+        packed.push_with(|line| {
+            push_all(line, &[&prefix, measured.metric.name, ":"]);
+            let is_number = push_number(line, measured.value);
+            line.push_str(match measured.metric.kind {
+                MetricKind::Counter => "|c|#",
+                // Percentiles over all hosts; a histogram or timer has them for each Agent alone.
+                MetricKind::Timer => "|d|#",
+                MetricKind::Gauge => "|g|#",
+            });
+            line.push_str(match measured.metric.tagged {
+                Tagged::Job => common,
+                Tagged::Outcome => &of_run,
+                Tagged::Ending => &of_ending,
+            });
+            is_number
         });
-        line.extend(task.iter().map(String::as_str));
-        for (key, value) in &measured.tags {
-            line.push(',');
-            push_tag(&mut line, key, value);
-        }
-        line.push_str(&others);
-        packed.push(&line);
     }
 }
 

@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
-use super::{Opening, Pace, Sink};
+use super::{Opening, Pace, Sink, Topic};
 use crate::clock::Deadline;
 use crate::job::CommandLine;
 use crate::notice::{Audience, News, Notice, event_json};
@@ -57,8 +57,8 @@ impl Sink for Exec {
         false
     }
 
-    fn wants(&self, notice: &Notice) -> bool {
-        notice.news.alert().is_some()
+    fn wants(&self, topic: Topic) -> bool {
+        topic == Topic::Alert
     }
 
     fn prepare(&self) {}

@@ -14,7 +14,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 
 use super::transport::in_words;
-use super::{Opening, Pace, Sink};
+use super::{Opening, Pace, Sink, Topic};
 use crate::clock::Deadline;
 use crate::notice::{Audience, Notice, event_json};
 use crate::sys::descriptor::inherited;
@@ -91,7 +91,7 @@ impl Sink for Jsonl {
         true
     }
 
-    fn wants(&self, _: &Notice) -> bool {
+    fn wants(&self, _: Topic) -> bool {
         true
     }
 

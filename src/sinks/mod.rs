@@ -19,7 +19,7 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use crate::clock::Deadline;
-use crate::notice::Notice;
+use crate::notice::{News, Notice};
 use crate::plan::{Plan, SinkWord, Variables};
 use crate::settings::nearest;
 
@@ -32,6 +32,29 @@ pub enum Pace {
     Waiting,
 }
 
+/// What a sink can ask to be told of. It is asked by topic and not by notice, so that a notice which
+/// nobody wants need not be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topic {
+    /// That a run was started.
+    Start,
+    /// That a run ended.
+    End,
+    /// What became of the alert.
+    Alert,
+}
+
+impl Topic {
+    /// What this is news of.
+    pub fn of(news: &News) -> Self {
+        match news {
+            News::Started(_) => Self::Start,
+            News::Finished(_) => Self::End,
+            News::Opened(..) | News::Repeated(..) | News::Closed(..) => Self::Alert,
+        }
+    }
+}
+
 /// One place that notices go to.
 pub trait Sink: Send + Sync {
     /// How it is called in messages, without secrets: `dogstatsd:127.0.0.1:8125`.
@@ -42,8 +65,8 @@ pub trait Sink: Send + Sync {
     fn confirms(&self) -> bool;
     /// Whether it is told last, with what the others answered: a log on this host.
     fn hears_the_others(&self) -> bool;
-    /// Whether it takes this notice at all.
-    fn wants(&self, notice: &Notice) -> bool;
+    /// Whether it takes notices of this topic at all.
+    fn wants(&self, topic: Topic) -> bool;
     /// Resolves names and the like, while the job runs. May wait for long; on a helper thread.
     fn prepare(&self);
     /// What would be sent, for `--dry-run`: one entry a datagram, line or request.
@@ -103,7 +126,7 @@ const NOT_BUILT_YET: &[&str] =
 /// datagram, line or request.
 pub fn preview(sinks: &[Arc<dyn Sink>], notices: &[Notice]) -> Vec<(String, Vec<String>)> {
     let wanted = |sink: &dyn Sink| -> Vec<Notice> {
-        notices.iter().filter(|notice| sink.wants(notice)).cloned().collect()
+        notices.iter().filter(|notice| sink.wants(Topic::of(&notice.news))).cloned().collect()
     };
     sinks.iter().map(|sink| (sink.name().to_owned(), sink.preview(&wanted(&**sink)))).collect()
 }

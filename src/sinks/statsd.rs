@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::address::{Address, DEFAULT_PORT};
 use super::transport::Transport;
-use super::wire::{Packed, push_name, push_name_part, push_number};
-use super::{Opening, Pace, Sink, options};
+use super::wire::{Packed, push_all, push_name, push_name_part, push_number};
+use super::{Opening, Pace, Sink, Topic, options};
 use crate::clock::Deadline;
 use crate::notice::{MetricKind, News, Notice, measurements};
 
@@ -55,8 +55,8 @@ impl Sink for Statsd {
         false
     }
 
-    fn wants(&self, notice: &Notice) -> bool {
-        matches!(notice.news, News::Finished(_))
+    fn wants(&self, topic: Topic) -> bool {
+        topic == Topic::End
     }
 
     fn prepare(&self) {
@@ -86,33 +86,37 @@ impl Statsd {
 /// tags to tell one from another.
 fn pack(notice: &Notice, packed: &mut Packed) {
     let News::Finished(finished) = &notice.news else { return };
-    let mut prefix = String::new();
+    let mut prefix = String::with_capacity(64);
     push_name(&mut prefix, &notice.job.namespace);
     prefix.push('.');
     push_name_part(&mut prefix, notice.job.label.as_str());
     prefix.push('.');
     for measured in measurements(notice, finished) {
-        let mut line = prefix.clone();
-        push_name(&mut line, measured.metric.name);
-        let kind = match measured.metric.kind {
-            MetricKind::Counter => {
-                line.push('.');
-                line.push_str(finished.run.outcome.as_str());
-                "|c"
-            }
-            MetricKind::Timer => "|ms",
-            MetricKind::Gauge => "|g",
-        };
-        line.push(':');
-        // A sign makes the value of a gauge a difference, so a negative one is counted from zero, and
-        // both lines have to be in one datagram.
-        if measured.value < 0.0 && measured.metric.kind == MetricKind::Gauge {
-            line = format!("{line}0|g\n{line}");
-        }
-        if push_number(&mut line, measured.value) {
+        let name = measured.metric.name;
+        packed.push_with(|line| {
+            let kind = match measured.metric.kind {
+                MetricKind::Counter => {
+                    push_all(line, &[&prefix, name, ".", finished.run.outcome.as_str(), ":"]);
+                    "|c"
+                }
+                MetricKind::Timer => {
+                    push_all(line, &[&prefix, name, ":"]);
+                    "|ms"
+                }
+                MetricKind::Gauge => {
+                    // A sign makes the value of a gauge a difference, so a negative one is counted
+                    // from zero, and both lines have to be in one datagram.
+                    if measured.value < 0.0 {
+                        push_all(line, &[&prefix, name, ":0|g\n"]);
+                    }
+                    push_all(line, &[&prefix, name, ":"]);
+                    "|g"
+                }
+            };
+            let is_number = push_number(line, measured.value);
             line.push_str(kind);
-            packed.push(&line);
-        }
+            is_number
+        });
     }
 }
 

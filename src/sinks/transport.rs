@@ -2,12 +2,14 @@
 //! absent or restarting costs its datagrams and nothing else.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::sync::OnceLock;
 
 use cadence::{MetricSink, UdpMetricSink, UnixMetricSink};
 use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
 use super::Pace;
 use super::address::Address;
@@ -97,30 +99,29 @@ impl Transport {
             Address::Named(host, port) => self.resolve(host, *port)?,
             Address::Unusable(reason) => return Err(reason.clone()),
             Address::Unix(path) => {
-                let socket = UnixDatagram::unbound().and_then(|socket| {
-                    // A receiver whose queue is full (net.unix.max_dgram_qlen) would block for ever.
-                    socket.set_nonblocking(true)?;
-                    Ok(socket)
-                });
-                let socket = socket.map_err(|error| in_words(&error))?;
+                let socket = UnixDatagram::from(datagram_socket(AddressFamily::Unix)?);
                 return Ok(Box::new(UnixMetricSink::from(path, socket)));
             }
         };
         // A socket of one family cannot send to the other (EAFNOSUPPORT).
-        let any: SocketAddr = match address {
-            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+        let family = match address {
+            SocketAddr::V4(_) => AddressFamily::Inet,
+            SocketAddr::V6(_) => AddressFamily::Inet6,
         };
-        let socket = UdpSocket::bind(any).and_then(|socket| {
-            socket.set_nonblocking(true)?;
-            Ok(socket)
-        });
-        let socket = socket.map_err(|error| in_words(&error))?;
+        let socket = UdpSocket::from(datagram_socket(family)?);
         match UdpMetricSink::from(address, socket) {
             Ok(sink) => Ok(Box::new(sink)),
             Err(error) => Err(error.to_string()),
         }
     }
+}
+
+/// A socket of this family, not bound: the kernel gives it a port with the first datagram (ip(7)).
+/// The standard library would bind it, and ask once more for it not to block. Not to block, because
+/// a unix receiver whose queue is full (net.unix.max_dgram_qlen) would otherwise do so for ever.
+fn datagram_socket(family: AddressFamily) -> Result<OwnedFd, String> {
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    socket(family, SockType::Datagram, flags, None).map_err(|errno| in_words(&errno.into()))
 }
 
 /// One datagram. ECONNREFUSED speaks of an earlier datagram (ip(7)) and has cost this one, so it is

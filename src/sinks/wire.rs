@@ -37,12 +37,61 @@ pub fn push_tag(line: &mut String, key: &str, value: &str) {
     line.extend(key.chain(colon).chain(value).take(WORD_MAX));
 }
 
+/// Appends all of it, as it is.
+pub fn push_all(line: &mut String, parts: &[&str]) {
+    parts.iter().for_each(|part| line.push_str(part));
+}
+
 /// Appends a number as every statsd server reads it: at most three decimals, no trailing zeros, no
 /// exponent. False, and nothing appended, for what is no finite number.
 pub fn push_number(line: &mut String, value: f64) -> bool {
     if !value.is_finite() {
         return false;
     }
+    match thousandths(value) {
+        Some(thousandths) => push_thousandths(line, thousandths),
+        None => push_float(line, value),
+    }
+    true
+}
+
+/// The value in thousandths, if it is a whole number of those; which all are that we measure.
+fn thousandths(value: f64) -> Option<u64> {
+    /// Below this, neighbouring floats are less than half a thousandth apart: no two thousandths are
+    /// the same float, and the product is off by less than a half.
+    const MAX: u64 = 1 << 51;
+    // Casting saturates: below zero is zero.
+    let nearest = (value * 1e3 + 0.5) as u64;
+    (nearest < MAX && nearest as f64 / 1e3 == value).then_some(nearest)
+}
+
+/// Formatting a float takes ten times as long, and a run writes ten of them.
+fn push_thousandths(line: &mut String, thousandths: u64) {
+    push_whole(line, thousandths / 1000);
+    let mut fraction = thousandths % 1000;
+    if fraction > 0 {
+        line.push('.');
+    }
+    while fraction > 0 {
+        push_digit(line, fraction / 100);
+        fraction = fraction % 100 * 10;
+    }
+}
+
+/// Appends a whole number.
+pub fn push_whole(line: &mut String, number: u64) {
+    if number >= 10 {
+        push_whole(line, number / 10);
+    }
+    push_digit(line, number % 10);
+}
+
+fn push_digit(line: &mut String, digit: u64) {
+    line.push(char::from(b'0' + digit as u8));
+}
+
+/// Any finite number, by the standard library.
+fn push_float(line: &mut String, value: f64) {
     let start = line.len();
     // Writing to a String cannot fail.
     let _ = write!(line, "{value:.3}");
@@ -51,22 +100,26 @@ pub fn push_number(line: &mut String, value: f64) -> bool {
     if &line[start..] == "-0" {
         line.replace_range(start.., "0");
     }
-    true
 }
 
-/// A field that ends at the next `|`: that and control characters become `_`; at most `max` bytes.
-pub fn field(text: &str, max: usize) -> String {
-    let mut field: String =
-        text.chars().take(max).map(|c| if c == '|' || c.is_control() { '_' } else { c }).collect();
-    field.truncate(char_boundary(&field, max));
-    field
+/// Appends a field that ends at the next `|`: that and control characters become `_`; at most `max`
+/// bytes.
+pub fn push_field(line: &mut String, text: &str, max: usize) {
+    let end = line.len() + max;
+    let safe = text.chars().map(|c| if c == '|' || c.is_control() { '_' } else { c });
+    for c in safe {
+        if line.len() + c.len_utf8() > end {
+            break;
+        }
+        line.push(c);
+    }
 }
 
 /// Text for people in at most `room` bytes: a newline becomes the two characters `\n`, as the
 /// Agent wants it, any other control character a blank. What was cut ends in `…`.
 pub fn text_within(text: &str, room: usize) -> String {
     const CUT: &str = "…";
-    let mut written = String::new();
+    let mut written = String::with_capacity(text.len().min(room));
     let mut cut_at = 0;
     for c in text.chars() {
         match c {
@@ -88,11 +141,6 @@ pub fn text_within(text: &str, room: usize) -> String {
     written
 }
 
-/// The last place at or before `at` where `text` can be cut.
-fn char_boundary(text: &str, at: usize) -> usize {
-    (0..=at.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
-}
-
 /// Lines packed into datagrams, joined by newlines, never cut.
 #[derive(Debug)]
 pub struct Packed {
@@ -109,23 +157,37 @@ impl Packed {
         Self { datagrams: Vec::new(), too_long: 0, limit }
     }
 
-    /// Adds a line. Lines that must arrive together may be joined by a newline before.
+    /// Adds the line that `write` appends to the text it is given; none if it answers false. Lines
+    /// that must arrive together may be joined by a newline.
+    pub fn push_with(&mut self, write: impl FnOnce(&mut String) -> bool) {
+        // Taken out and put back, since an empty datagram must not stay.
+        let mut datagram = self.datagrams.pop().unwrap_or_else(|| String::with_capacity(self.limit));
+        let end = datagram.len();
+        if end > 0 {
+            datagram.push('\n');
+        }
+        let start = datagram.len();
+        let stands = write(&mut datagram);
+        let too_long = datagram.len() - start > self.limit;
+        let mut next = None;
+        if !stands || too_long {
+            self.too_long += usize::from(stands);
+            datagram.truncate(end);
+        } else if datagram.len() > self.limit {
+            let mut line = String::with_capacity(self.limit);
+            line.push_str(&datagram[start..]);
+            next = Some(line);
+            datagram.truncate(end);
+        }
+        self.datagrams.extend(Some(datagram).filter(|datagram| !datagram.is_empty()).into_iter().chain(next));
+    }
+
+    /// Adds a line as it is.
     pub fn push(&mut self, line: &str) {
-        if line.len() > self.limit {
-            self.too_long += 1;
-            return;
-        }
-        match self.datagrams.last_mut() {
-            Some(last) if last.len() + 1 + line.len() <= self.limit => {
-                last.push('\n');
-                last.push_str(line);
-            }
-            Some(_) | None => {
-                let mut datagram = String::with_capacity(self.limit);
-                datagram.push_str(line);
-                self.datagrams.push(datagram);
-            }
-        }
+        self.push_with(|datagram| {
+            datagram.push_str(line);
+            true
+        });
     }
 }
 
@@ -183,7 +245,9 @@ mod tests {
         assert_eq!(text_within("éééé", 8), "éééé");
         assert_eq!(text_within("éééé", 7), "éé…");
         assert_eq!(text_within("éééé", 2), "");
-        assert_eq!(field("é|é\n", 4), "é_");
+        let mut line = String::from("x");
+        push_field(&mut line, "é|é\n", 4);
+        assert_eq!(line, "xé_");
     }
 
     #[test]
@@ -195,7 +259,40 @@ mod tests {
         assert_eq!((&packed.datagrams[..], packed.too_long), (&["ab\ncd".into(), "abcde".into()][..], 1));
     }
 
+    #[test]
+    fn a_line_that_is_withdrawn_leaves_nothing_behind() {
+        let mut packed = Packed::new(5);
+        for (line, stands) in [("xy", false), ("ab", true), ("x", false), ("abcdef", false), ("cd", true)] {
+            packed.push_with(|datagram| {
+                datagram.push_str(line);
+                stands
+            });
+        }
+        assert_eq!((&packed.datagrams[..], packed.too_long), (&["ab\ncd".into()][..], 0));
+    }
+
+    fn by_the_standard_library(value: f64) -> String {
+        let mut line = String::new();
+        push_float(&mut line, value);
+        line
+    }
+
     proptest! {
+        #[test]
+        fn whole_thousandths_are_written_without_floats_and_alike(thousandths in 0..1_u64 << 51, size in 0..51) {
+            let value = (thousandths >> size) as f64 / 1e3;
+            prop_assert_eq!(super::thousandths(value), Some(thousandths >> size));
+            prop_assert_eq!(number(value), by_the_standard_library(value));
+        }
+
+        #[test]
+        fn every_number_is_written_as_by_the_standard_library(
+            value in prop_oneof![any::<f64>(), -1e4..1e4_f64, 4e12..1e13_f64, (0..1_u32 << 20).prop_map(|n| f64::from(n) / 2e3)],
+        ) {
+            prop_assume!(value.is_finite());
+            prop_assert_eq!(number(value), by_the_standard_library(value));
+        }
+
         #[test]
         fn packing_keeps_every_line_whole_and_in_order(
             lines in prop::collection::vec("[a-z]{1,40}", 0..40), limit in 40_usize..200,

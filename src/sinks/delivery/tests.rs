@@ -35,8 +35,8 @@ impl Sink for Fake {
     fn hears_the_others(&self) -> bool {
         self.local
     }
-    fn wants(&self, notice: &Notice) -> bool {
-        self.starts || notice.news.kind() != "run.started"
+    fn wants(&self, topic: Topic) -> bool {
+        self.starts || topic != Topic::Start
     }
     fn prepare(&self) {}
     fn preview(&self, _: &[Notice]) -> Vec<String> {
@@ -102,7 +102,7 @@ fn every_sink_is_told_and_the_log_last_with_what_the_others_answered() {
         doing("failing", Pace::Waiting, |_, _| Err("exit status 1".into())),
         fake("slow", Pace::Waiting),
     ]);
-    let delivery = deliver(&sinks, failed(), Announcement::default(), ample(), &mut || false);
+    let delivery = deliver(&sinks, &failed(), Announcement::default(), ample(), &mut || false);
     let mut errors = delivery.errors.clone();
     errors.sort();
     assert_eq!(errors, ["failing: exit status 1", "refusing: refused"]);
@@ -117,10 +117,16 @@ fn every_sink_is_told_and_the_log_last_with_what_the_others_answered() {
 #[test]
 fn a_sink_gets_nothing_that_it_does_not_want() {
     let (sinks, told) = sinks(vec![fake("picky", Pace::Prompt), fake("picky too", Pace::Waiting)]);
-    let announcement = announce(&sinks, started());
-    let delivery = deliver(&sinks, vec![started()], announcement, ample(), &mut || false);
+    let announcement = announce(&sinks, started);
+    let delivery = deliver(&sinks, &[started()], announcement, ample(), &mut || false);
     assert_eq!(delivery, Delivery { errors: vec![], alert_confirmed: true });
     assert!(names(&told).is_empty());
+}
+
+#[test]
+fn a_start_that_nobody_wants_is_not_even_made() {
+    let (sinks, _) = sinks(vec![fake("picky", Pace::Prompt), fake("picky too", Pace::Waiting)]);
+    announce(&sinks, || panic!("nobody has asked for it"));
 }
 
 #[test]
@@ -130,10 +136,10 @@ fn an_alert_is_confirmed_by_a_sink_that_confirms_and_by_no_other() {
     {
         let sink = doing("exec", Pace::Waiting, move |_, _| answer.clone());
         let (sinks, _) = sinks(vec![Fake { confirms, ..sink }]);
-        let delivery = deliver(&sinks, failed(), Announcement::default(), ample(), &mut || false);
+        let delivery = deliver(&sinks, &failed(), Announcement::default(), ample(), &mut || false);
         assert_eq!(delivery.alert_confirmed, confirmed);
     }
-    let none = deliver(&[], failed(), Announcement::default(), ample(), &mut || false);
+    let none = deliver(&[], &failed(), Announcement::default(), ample(), &mut || false);
     assert!(!none.alert_confirmed);
 }
 
@@ -142,7 +148,7 @@ fn a_panic_is_an_error_of_the_sink_that_panicked() {
     let panics = |name, pace| doing(name, pace, |_, _| panic!("on purpose, by a test"));
     let (sinks, told) =
         sinks(vec![panics("one", Pace::Prompt), panics("other", Pace::Waiting), fake("fine", Pace::Prompt)]);
-    let mut delivery = deliver(&sinks, failed(), Announcement::default(), ample(), &mut || false);
+    let mut delivery = deliver(&sinks, &failed(), Announcement::default(), ample(), &mut || false);
     delivery.errors.sort();
     let defect = "panicked; this is a defect of cronward";
     assert_eq!(delivery.errors, [format!("one: {defect}"), format!("other: {defect}")]);
@@ -160,7 +166,7 @@ fn a_sink_that_hangs_costs_the_deadline_and_leaves_time_for_the_log() {
     let (sinks, told) = sinks(vec![hanging, local]);
     let clock = Stopwatch::start();
     let limit = Duration::from_millis(300);
-    let delivery = deliver(&sinks, failed(), Announcement::default(), Deadline::after(limit), &mut || false);
+    let delivery = deliver(&sinks, &failed(), Announcement::default(), Deadline::after(limit), &mut || false);
     assert_eq!(delivery.errors, ["hanging: timed out"]);
     assert_eq!(names(&told), [("log", "run.finished"), ("log", "alert.opened")]);
     assert!(clock.elapsed() < Duration::from_secs(10), "{:?}", clock.elapsed());
@@ -181,7 +187,7 @@ fn a_signal_cuts_the_wait_short() {
         asked += 1;
         asked > 1
     };
-    let delivery = deliver(&sinks, failed(), Announcement::default(), ample(), &mut cut_short);
+    let delivery = deliver(&sinks, &failed(), Announcement::default(), ample(), &mut cut_short);
     assert_eq!(delivery.errors, [format!("hanging: {GIVEN_UP}"), format!("pipe: {GIVEN_UP}")]);
     assert_eq!(names(&told), [("log", "run.finished"), ("log", "alert.opened")]);
 }
@@ -189,7 +195,7 @@ fn a_signal_cuts_the_wait_short() {
 #[test]
 fn a_prompt_sink_has_the_start_before_announce_returns() {
     let (sinks, told) = sinks(vec![Fake { starts: true, ..fake("log", Pace::Prompt) }]);
-    let _announcement = announce(&sinks, started());
+    let _announcement = announce(&sinks, started);
     assert_eq!(names(&told), [("log", "run.started")]);
 }
 
@@ -197,8 +203,8 @@ fn a_prompt_sink_has_the_start_before_announce_returns() {
 fn a_start_never_comes_after_the_end_of_the_same_run() {
     for _ in 0..200 {
         let (sinks, told) = sinks(vec![Fake { starts: true, ..fake("pipe", Pace::Waiting) }]);
-        let announcement = announce(&sinks, started());
-        let delivery = deliver(&sinks, failed(), announcement, ample(), &mut || false);
+        let announcement = announce(&sinks, started);
+        let delivery = deliver(&sinks, &failed(), announcement, ample(), &mut || false);
         assert!(delivery.errors.is_empty(), "{:?}", delivery.errors);
         let kinds: Vec<_> = names(&told).into_iter().map(|(_, kind)| kind).collect();
         assert_eq!(kinds, ["run.started", "run.finished", "alert.opened"]);
@@ -215,9 +221,9 @@ fn a_start_that_hangs_does_not_hold_up_the_other_sinks() {
     let hanging = Fake { starts: true, ..hanging };
     let other = Fake { starts: true, ..fake("other", Pace::Waiting) };
     let (sinks, told) = sinks(vec![hanging, other]);
-    let announcement = announce(&sinks, started());
+    let announcement = announce(&sinks, started);
     let limit = Deadline::after(Duration::from_millis(500));
-    let delivery = deliver(&sinks, failed(), announcement, limit, &mut || false);
+    let delivery = deliver(&sinks, &failed(), announcement, limit, &mut || false);
     assert_eq!(delivery.errors.len(), 1, "{:?}", delivery.errors);
     assert!(delivery.errors[0].starts_with("hanging: "), "{:?}", delivery.errors);
     let told = names(&told);
@@ -230,8 +236,8 @@ fn the_same_error_at_start_and_end_is_said_once() {
     for pace in [Pace::Prompt, Pace::Waiting] {
         let sink = doing("log", pace, |_, _| Err("refused".into()));
         let (sinks, _) = sinks(vec![Fake { starts: true, ..sink }]);
-        let announcement = announce(&sinks, started());
-        let delivery = deliver(&sinks, failed(), announcement, ample(), &mut || false);
+        let announcement = announce(&sinks, started);
+        let delivery = deliver(&sinks, &failed(), announcement, ample(), &mut || false);
         assert_eq!(delivery.errors, ["log: refused"]);
     }
 }

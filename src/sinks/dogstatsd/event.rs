@@ -2,12 +2,11 @@
 //! fields end at `|`; the Agent turns the two characters `\n` back into a newline.
 
 use std::ffi::OsStr;
-use std::fmt::Write;
 
 use crate::notice::{Finished, News, Notice};
 use crate::outcome::{Outcome, Run, Weight};
 use crate::plan::{JobFacts, Severity};
-use crate::sinks::wire::{field, push_name, text_within};
+use crate::sinks::wire::{push_all, push_field, push_name, push_whole, text_within};
 
 /// Longest host name, in bytes (RFC 1035 section 3.1).
 const HOST_MAX: usize = 255;
@@ -18,23 +17,23 @@ const KEY_MAX: usize = 100;
 /// Longest title, in bytes; the rest of the datagram belongs to the text.
 const TITLE_MAX: usize = 400;
 
+/// Bytes that an ordinary service check takes.
+const USUAL: usize = 256;
+
 /// Room for `_e{1234,1234}:`, and for the bar between title and text.
 const HEAD_MAX: usize = 15;
 
 /// `_e{TITLE,TEXT}:title|text|d:…|h:…|k:…|p:…|s:cronward|t:…|#tags`, at most `limit` bytes.
-pub fn event(notice: &Notice, tags: &[String], limit: usize) -> String {
-    let job = &*notice.job;
-    let key = match notice.news.alert() {
-        Some(alert) => format!("|k:{}", field(&alert.key, KEY_MAX)),
-        None => String::new(),
-    };
+pub fn event(notice: &Notice, tags: &str, limit: usize) -> String {
+    let mut fields = String::new();
+    push_time_and_host(&mut fields, notice);
+    if let Some(alert) = notice.news.alert() {
+        fields.push_str("|k:");
+        push_field(&mut fields, &alert.key, KEY_MAX);
+    }
     let (priority, kind) = weight(notice);
-    let fields = format!(
-        "|d:{}|h:{}{key}|p:{priority}|s:cronward|t:{kind}{}",
-        notice.time.as_seconds().max(0),
-        field(&job.host, HOST_MAX),
-        tags_within(tags, limit / 2),
-    );
+    push_all(&mut fields, &["|p:", priority, "|s:cronward|t:", kind]);
+    push_tags(&mut fields, tags, limit / 2);
     let room = limit.saturating_sub(fields.len() + HEAD_MAX);
     let title = text_within(&notice.headline(), TITLE_MAX.min(room / 2));
     let text = text_within(&text(notice), room.saturating_sub(title.len()));
@@ -43,35 +42,45 @@ pub fn event(notice: &Notice, tags: &[String], limit: usize) -> String {
 
 /// `_sc|NAMESPACE.job|STATUS|d:…|h:…|#tags|m:message`, at most `limit` bytes. `m:` comes last: what
 /// follows it is read as fields that replace the earlier ones.
-pub fn service_check(notice: &Notice, finished: &Finished, tags: &[String], limit: usize) -> String {
-    let mut check = String::from("_sc|");
+pub fn service_check(notice: &Notice, finished: &Finished, tags: &str, limit: usize) -> String {
+    let mut check = String::with_capacity(limit.min(USUAL));
+    check.push_str("_sc|");
     push_name(&mut check, &notice.job.namespace);
-    // Writing to a String cannot fail.
-    let _ = write!(
-        check,
-        ".job|{}|d:{}|h:{}{}|m:",
-        status(finished),
-        notice.time.as_seconds().max(0),
-        field(&notice.job.host, HOST_MAX),
-        tags_within(tags, limit / 2),
-    );
+    push_all(&mut check, &[".job|", status(finished)]);
+    push_time_and_host(&mut check, notice);
+    push_tags(&mut check, tags, limit / 2);
+    check.push_str("|m:");
     // The Agent takes `m:` in the message for the field's name unless it is escaped, and a bar for
     // the field's end in any case.
-    let message = notice.headline().replace('|', "_").replace("m:", "m\\:");
+    let mut message = notice.headline();
+    if message.contains('|') {
+        message = message.replace('|', "_");
+    }
+    if message.contains("m:") {
+        message = message.replace("m:", "m\\:");
+    }
     check.push_str(&text_within(&message, limit.saturating_sub(check.len())));
     check
 }
 
 /// 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN: how the job stands, not how this run ended, so that a
 /// skipped run changes nothing.
-fn status(finished: &Finished) -> u8 {
+fn status(finished: &Finished) -> &'static str {
     match &finished.history {
-        None => 3,
-        Some(history) if history.alert.is_some() => 2,
-        Some(history) if history.failures_in_a_row > 0 => 1,
-        Some(_) if finished.run.outcome == Outcome::Warning => 1,
-        Some(_) => 0,
+        None => "3",
+        Some(history) if history.alert.is_some() => "2",
+        Some(history) if history.failures_in_a_row > 0 => "1",
+        Some(_) if finished.run.outcome == Outcome::Warning => "1",
+        Some(_) => "0",
     }
+}
+
+/// `|d:SECONDS|h:HOST`. Nothing takes a time before 1970.
+fn push_time_and_host(line: &mut String, notice: &Notice) {
+    line.push_str("|d:");
+    push_whole(line, u64::try_from(notice.time.as_seconds()).unwrap_or(0));
+    line.push_str("|h:");
+    push_field(line, &notice.job.host, HOST_MAX);
 }
 
 /// Priority and alert type: what a person has to see is normal, what is only on record is low.
@@ -93,18 +102,15 @@ fn weight(notice: &Notice) -> (&'static str, &'static str) {
     }
 }
 
-/// As many whole tags as fit: the state of the job matters more than the last of its tags.
-fn tags_within(tags: &[String], room: usize) -> String {
-    let mut field = String::new();
-    for tag in tags {
-        let mark = if field.is_empty() { "|#" } else { "," };
-        if field.len() + mark.len() + tag.len() > room {
-            break;
-        }
-        field.push_str(mark);
-        field.push_str(tag);
+/// Appends `|#` and as many whole tags as fit in `room` bytes with it: the state of the job matters
+/// more than the last of its tags.
+fn push_tags(line: &mut String, tags: &str, room: usize) {
+    let room = room.saturating_sub("|#".len());
+    let ends = tags.match_indices(',').map(|(comma, _)| comma).take_while(|&comma| comma <= room);
+    let end = if tags.len() <= room { tags.len() } else { ends.last().unwrap_or(0) };
+    if end > 0 {
+        push_all(line, &["|#", &tags[..end]]);
     }
-    field
 }
 
 /// What a person wants to know next, a line each.

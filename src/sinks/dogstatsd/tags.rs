@@ -31,14 +31,18 @@ impl Surroundings {
         Self { hints, unified }
     }
 
-    /// The tags of a job as they are written, `task` first.
-    pub fn tags_of(&self, job: &JobFacts) -> Vec<String> {
-        let task = written("task", job.label.as_str());
+    /// The tags of a job as they are written, `task` first, separated by commas, of which none holds
+    /// one itself.
+    pub fn tags_of(&self, job: &JobFacts) -> String {
+        let mut written = String::with_capacity(64);
+        push_tag(&mut written, "task", job.label.as_str());
         let user = job.tags.iter().filter(|tag| !has_key(&self.unified, tag));
         let hints = self.hints.iter().filter(|tag| !has_key(&self.unified, tag) && !has_key(&job.tags, tag));
-        let others = user.chain(hints).chain(&self.unified);
-        let others = others.map(|tag| written(&tag.key, tag.value.as_deref().unwrap_or("")));
-        std::iter::once(task).chain(others).collect()
+        for tag in user.chain(hints).chain(&self.unified) {
+            written.push(',');
+            push_tag(&mut written, &tag.key, tag.value.as_deref().unwrap_or(""));
+        }
+        written
     }
 }
 
@@ -62,18 +66,12 @@ fn has_key(tags: &[Tag], tag: &Tag) -> bool {
     tags.iter().any(|other| other.key.eq_ignore_ascii_case(&tag.key))
 }
 
-fn written(key: &str, value: &str) -> String {
-    let mut text = String::with_capacity(key.len() + 1 + value.len());
-    push_tag(&mut text, key, value);
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sinks::sample;
 
-    fn tags(variables: &[(&str, &str)], user: &[&str]) -> Vec<String> {
+    fn tags(variables: &[(&str, &str)], user: &[&str]) -> String {
         let variables = variables.iter().map(|&(name, value)| (name.into(), value.into())).collect();
         let mut job = sample::job("backup");
         job.tags = user.iter().filter_map(|word| Tag::parse(word)).collect();
@@ -90,12 +88,12 @@ mod tests {
         ];
         assert_eq!(
             tags(&variables, &["ENV:user", "team:db", "canary"]),
-            ["task:backup", "team:db", "canary", "rack:7", "zone:a", "zone2:b", "env:prod"]
+            "task:backup,team:db,canary,rack:7,zone:a,zone2:b,env:prod"
         );
     }
 
     #[test]
     fn a_tag_of_the_environment_forges_nothing() {
-        assert_eq!(tags(&[("DD_SERVICE", "a|#b,c\nd:1|c")], &[]), ["task:backup", "service:a__b_c_d:1_c"]);
+        assert_eq!(tags(&[("DD_SERVICE", "a|#b,c\nd:1|c")], &[]), "task:backup,service:a__b_c_d:1_c");
     }
 }

@@ -22,7 +22,11 @@ fn tell(line: &str) -> Result<(), String> {
 fn only_alerts_are_wanted_and_exit_status_0_confirms() {
     let sink = sink("PASSWORD=x /usr/bin/mail root");
     let notices = sample::failed(sample::job("backup"));
-    assert!(!sink.wants(&notices[0]) && sink.wants(&notices[1]) && sink.confirms());
+    assert!(
+        !sink.wants(Topic::of(&notices[0].news))
+            && sink.wants(Topic::of(&notices[1].news))
+            && sink.confirms()
+    );
     assert_eq!(sink.name(), "exec:/bin/sh");
     assert_eq!(tell("exit 0"), Ok(()));
 }
