@@ -20,8 +20,8 @@ pub fn interrupting<T>(deadline: Deadline, call: impl FnOnce() -> T) -> T {
     let first = deadline.left().max(std::time::Duration::from_millis(1));
     let every = libc::timeval { tv_sec: 0, tv_usec: 20_000 };
     let first = libc::timeval {
-        tv_sec: first.as_secs().min(i32::MAX as u64) as libc::time_t,
-        tv_usec: libc::suseconds_t::from(first.subsec_micros() as i32),
+        tv_sec: (first.as_secs().min(i32::MAX as u64) as i32).into(),
+        tv_usec: (first.subsec_micros() as i32).into(),
     };
     let none = libc::timeval { tv_sec: 0, tv_usec: 0 };
     let mut before: libc::sigaction;

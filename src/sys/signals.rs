@@ -154,8 +154,8 @@ pub fn forget(signal: Signal) {
 fn timed_wait(limit: Option<Duration>) -> Result<Arrived, c_int> {
     let all = SignalSet::ALL.0;
     let limit = limit.map(|limit| libc::timespec {
-        tv_sec: limit.as_secs().min(i32::MAX as u64) as libc::time_t,
-        tv_nsec: c_long::from(limit.subsec_nanos() as i32),
+        tv_sec: (limit.as_secs().min(i32::MAX as u64) as i32).into(),
+        tv_nsec: (limit.subsec_nanos() as i32).into(),
     });
     let limit = limit.as_ref().map_or(ptr::null(), ptr::from_ref);
     // SAFETY: siginfo_t is plain old data for which all zeroes is a value; the kernel fills it. The
