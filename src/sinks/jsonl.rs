@@ -43,7 +43,15 @@ enum Place {
 pub fn open(opening: &Opening<'_>) -> Result<Arc<dyn Sink>, String> {
     let target = opening.target;
     let place = match target.strip_prefix("fd:") {
-        Some(number) => Place::Shared(descriptor(number)?),
+        Some(number) => match (descriptor(number)?, opening.inherited) {
+            (Some(file), _) => Place::Shared(file),
+            // Named for a whole host or by a cronward further out, whose job has closed it since: no
+            // reason not to run this one.
+            (None, true) => Place::Closed,
+            (None, false) => {
+                return Err(format!("fd {number} is not open; write it as a redirection, '{number}>>FILE'"));
+            }
+        },
         None if target == "stderr" => {
             inherited(libc::STDERR_FILENO).map_or(Place::Closed, |fd| Place::Shared(fd.into()))
         }
@@ -53,18 +61,18 @@ pub fn open(opening: &Opening<'_>) -> Result<Arc<dyn Sink>, String> {
     Ok(Arc::new(Jsonl { name: format!("jsonl:{target}"), place }))
 }
 
-fn descriptor(number: &str) -> Result<File, String> {
+/// The open file that the caller left at this number; `None` if it left none.
+fn descriptor(number: &str) -> Result<Option<File>, String> {
     let fd: Option<OwnedFd> = match number.parse() {
         Ok(fd) if number.bytes().all(|byte| byte.is_ascii_digit()) => inherited(fd),
         Ok(_) | Err(_) => return Err(format!("'{number}' is not the number of a descriptor")),
     };
-    let not_open = || format!("fd {number} is not open; write it as a redirection, '{number}>>FILE'");
-    let fd = fd.ok_or_else(not_open)?;
+    let Some(fd) = fd else { return Ok(None) };
     let flags = fcntl(&fd, FcntlArg::F_GETFL).map(OFlag::from_bits_retain).unwrap_or(OFlag::O_RDONLY);
     if flags & OFlag::O_ACCMODE == OFlag::O_RDONLY {
         return Err(format!("fd {number} is not open for writing"));
     }
-    Ok(fd.into())
+    Ok(Some(fd.into()))
 }
 
 impl Sink for Jsonl {

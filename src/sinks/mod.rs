@@ -86,6 +86,8 @@ pub struct Opening<'a> {
     pub variables: &'a Variables,
     /// The environment of a program that a sink runs.
     pub environment: &'a [OsString],
+    /// Whether it was named in the environment, perhaps for other runs than this one.
+    pub inherited: bool,
 }
 
 /// One row of the table: a kind of sink.
@@ -152,9 +154,10 @@ fn open_one(
     variables: &Variables,
     environment: &[OsString],
 ) -> Result<Arc<dyn Sink>, (String, String)> {
-    let SinkWord { kind, target, .. } = word;
+    let SinkWord { kind, target, origin } = word;
+    let inherited = origin == "CRONWARD_SINK";
     match KINDS.iter().find(|known| known.name == kind) {
-        Some(known) => (known.open)(&Opening { target, variables, environment })
+        Some(known) => (known.open)(&Opening { target, variables, environment, inherited })
             .map_err(|reason| (format!("{kind}:{target}"), format!("{reason}; {kind} takes {}", known.help))),
         None => Err((format!("{kind}:…"), not_a_kind(kind))),
     }

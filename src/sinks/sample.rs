@@ -108,7 +108,7 @@ pub fn started(job: JobFacts) -> Notice {
 
 /// What a kind makes of a target, without variables.
 pub fn opening<T>(target: &str, open: impl FnOnce(&Opening<'_>) -> T) -> T {
-    open(&Opening { target, variables: &Variables::default(), environment: &[] })
+    open(&Opening { target, variables: &Variables::default(), environment: &[], inherited: false })
 }
 
 /// Text that would like to be more than one field.

@@ -3,7 +3,7 @@
 use nix::libc;
 
 use crate::support::situation::{pipe, wait_readable};
-use crate::support::{End, Host, Situation, eventually, process_state};
+use crate::support::{End, Host, Situation, cronward_binary, eventually, process_state};
 
 /// A line that announces itself on the FIFO `ready` and then waits on the FIFO `hold`, so that traps
 /// act at once: `wait` ends when a signal comes (POSIX, XCU 2.11).
@@ -44,6 +44,39 @@ fn a_signal_to_cronward_reaches_the_job() {
             assert_eq!(journal.last()["forwarded_signal"], number, "{ran}");
         }
     }
+}
+
+/// What Ctrl-Z and `fg` do: the terminal stops the whole group, the shell continues it. Sent to a group
+/// that is not orphaned, since this test is its members' ancestor in another one (setpgid(2)).
+#[test]
+fn a_group_that_is_stopped_and_continued_goes_on_at_once() {
+    let host = Host::new();
+    let (ready, hold) = (host.fifo("ready"), host.fifo("hold"));
+    let leader = Situation { own_group: true, ..Situation::default() };
+    let line = "echo ready >ready; read x <hold; exit 5";
+    let running = host.wrap(&["-l", "stopped"], line).situation(&leader).start();
+    assert_eq!(ready.line(), "ready");
+    for _ in 0..3 {
+        running.signal_group(libc::SIGTSTP);
+        eventually("cronward has stopped with its job", || process_state(running.pid()) == Some('T'));
+        running.signal_group(libc::SIGCONT);
+        eventually("cronward goes on with its job", || process_state(running.pid()) == Some('S'));
+    }
+    hold.say("go");
+    let ran = running.wait();
+    assert_eq!(ran.end(), End::Code(5), "{ran}");
+}
+
+/// A job that has closed the descriptor that the log of the outer run goes to.
+#[test]
+fn a_cronward_further_in_runs_its_job_without_the_descriptor_of_the_one_further_out() {
+    let host = Host::new();
+    let inner = format!("exec 7>&-; '{}' -l inner -- sh -c 'exit 6'", cronward_binary().display());
+    let outer = format!("exec 7>log; '{}' -l outer -c \"$INNER\"", cronward_binary().display());
+    let ran = host.shell(&outer).env("CRONWARD_SINK", "jsonl:fd:7").env("INNER", inner).run();
+    assert_eq!(ran.end(), End::Code(6), "{ran}");
+    let events = std::fs::read_to_string(host.path("log")).unwrap();
+    assert_eq!(events.matches("\"run.finished\"").count(), 1, "{events}");
 }
 
 #[test]

@@ -38,7 +38,12 @@ fn the_event_is_on_stdin_and_its_main_fields_in_the_environment() {
     let environment =
         [format!("OUT={}", path("json")), "CRONWARD_EVENT_KIND=forged".to_owned()].map(OsString::from);
     let line = format!("cat >\"$OUT\"; env >{}", path("env"));
-    let opening = Opening { target: &line, variables: &Default::default(), environment: &environment };
+    let opening = Opening {
+        target: &line,
+        variables: &Default::default(),
+        environment: &environment,
+        inherited: false,
+    };
     let sink = open(&opening).unwrap();
     let notices = alerts("line1\nNUL\0");
     sink.deliver(&notices, Deadline::after(Duration::from_secs(60))).unwrap();

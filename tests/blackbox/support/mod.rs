@@ -10,7 +10,7 @@ pub mod situation;
 pub mod wire;
 
 pub use fifo::Fifo;
-pub use host::{Host, program};
+pub use host::{Host, cronward_binary, program};
 pub use journal::Journal;
 pub use process::{End, Invocation, Ran, Running, eventually, process_state};
 pub use receiver::Receiver;

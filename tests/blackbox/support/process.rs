@@ -156,6 +156,11 @@ impl Running<'_> {
         situation::send(self.pid(), signal);
     }
 
+    /// Sends a signal to the process group that it leads (see [`Situation::own_group`]).
+    pub fn signal_group(&self, signal: i32) {
+        situation::send_group(self.pid(), signal);
+    }
+
     /// Whether it has ended; it stays to be waited for.
     pub fn has_ended(&self) -> bool {
         wait_ended(self.pid(), Instant::now())

@@ -168,6 +168,12 @@ pub fn send(pid: u32, signal: i32) {
     unsafe { libc::kill(pid as i32, signal) };
 }
 
+/// Sends a signal to a process group.
+pub fn send_group(group: u32, signal: i32) {
+    // SAFETY: as above; the group is that of a process that a test has started as its leader.
+    unsafe { libc::kill(-(group as i32), signal) };
+}
+
 /// Waits until a descriptor is readable or hung up; false if that does not happen in time.
 pub fn wait_readable(fd: &impl AsRawFd, deadline: Instant) -> bool {
     loop {
