@@ -78,7 +78,10 @@ fn invoke(received: Received) -> Result<Exit, UsageError> {
                 let previews = |notices: &[notice::Notice]| sinks::preview(&sinks, notices);
                 return Ok(print(&setup::dry_run::render(&plan, &levels, &previews)));
             }
-            Ok(run::run(&plan, &sinks, signals))
+            let exit = run::run(&plan, &sinks, signals);
+            // The process ends now; to take the plan apart first would be time of the caller's.
+            std::mem::forget((plan, levels, sinks));
+            Ok(exit)
         }
     }
 }

@@ -35,13 +35,9 @@ pub fn run(plan: &Plan, sinks: &[Arc<dyn Sink>], caller: SignalState) -> Exit {
         Err(Refusal::Ended(end)) => (never_started(end), Announcement::default()),
         Ok(overlap) => {
             let last_words = journal.begin(id, started_at);
-            let mut onlooker = Onlooker {
-                plan,
-                sinks,
-                start: (id, started_at),
-                syncer: journal.start_syncer(),
-                announcement: Announcement::default(),
-            };
+            let announcement = Announcement::default();
+            let mut onlooker =
+                Onlooker { plan, sinks, start: (id, started_at), journal: &mut journal, announcement };
             let supervised = supervise::supervise(
                 Task {
                     argv: &plan.job.command.argv(),
@@ -142,27 +138,29 @@ fn environment(plan: &Plan, id: RunId) -> Vec<OsString> {
     environment
 }
 
-/// What happens beside the command while it runs.
-struct Onlooker<'a, S> {
+/// What happens beside the command while it runs. Whatever can be done now instead of when it has
+/// ended costs the caller nothing.
+struct Onlooker<'a> {
     plan: &'a Plan,
     sinks: &'a [Arc<dyn Sink>],
     start: (RunId, Timestamp),
-    syncer: Option<S>,
+    journal: &'a mut Journal,
     announcement: Announcement,
 }
 
-impl<S: FnOnce() + Send + 'static> Witness for Onlooker<'_, S> {
+impl Witness for Onlooker<'_> {
     fn started(&mut self, pid: u32) {
         let (id, started_at) = self.start;
         let start = Start { id, parent: self.plan.parent, pid, started_at };
         self.announcement =
             delivery::announce(self.sinks, || Notice::started(Arc::clone(&self.plan.job), start));
+        self.journal.read_ahead();
     }
 
     /// Makes the record of the start durable, on a thread of its own: a disk that hangs must not
     /// keep signals and time limits waiting.
     fn lasted_a_second(&mut self) {
-        if let Some(sync) = self.syncer.take() {
+        if let Some(sync) = self.journal.start_syncer() {
             // Without a thread the record is as durable as the kernel makes it by itself.
             let _ = std::thread::Builder::new().stack_size(64 * 1024).spawn(sync);
         }

@@ -57,6 +57,8 @@ struct Files {
     journal: Result<JournalFile, String>,
     lock: Result<Arc<OwnedFd>, String>,
     unsynced: Unsynced,
+    /// The end of the journal, read while the command ran, and the size that the journal had then.
+    ahead: Option<(u64, tail::Tail)>,
     /// Of no use any more, but to close them would be two system calls of every run.
     _above: [Directory; 2],
 }
@@ -161,6 +163,14 @@ impl Journal {
         LastWords { journal, lock }
     }
 
+    /// Reads the end of the journal while the command runs and there is nothing else to do. If nobody
+    /// has written to it when the command has ended, it need not be read then.
+    pub fn read_ahead(&mut self) {
+        if let Ok(files) = &mut self.files {
+            transaction::read_ahead(files);
+        }
+    }
+
     /// Makes the start durable; to be called, on a helper thread, once the run has lasted a second.
     /// `None` if there is no start on record.
     pub fn start_syncer(&self) -> Option<impl FnOnce() + Send + 'static> {
@@ -214,11 +224,12 @@ impl Files {
             .file(LOCK, Access::Write, &mut unsynced)
             .map(Arc::new)
             .map_err(|refusal| refusal.to_string());
-        Ok(Self { directory, journal, lock, unsynced, _above: [state, jobs] })
+        Ok(Self { directory, journal, lock, unsynced, ahead: None, _above: [state, jobs] })
     }
 
     /// The journal by its name, after a compaction has put another file there.
     fn reopen(&mut self) -> Result<&JournalFile, String> {
+        self.ahead = None;
         self.journal = JournalFile::open(&self.directory, &mut self.unsynced).map_err(|r| r.to_string());
         self.journal.as_ref().map_err(Clone::clone)
     }

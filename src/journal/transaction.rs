@@ -12,7 +12,7 @@ use super::compaction::{self, write_whole};
 use super::fold::{self, Judge};
 use super::locks::{self, Byte, Held};
 use super::stored::{End, Fold, outcome_line};
-use super::tail::{self, Condition, LARGEST_WINDOW, Loose};
+use super::tail::{self, Condition, LARGEST_WINDOW, Loose, Tail};
 use super::under_way::Begun;
 use super::{Committed, Files, JOURNAL, sync};
 use crate::clock::{Deadline, Timestamp};
@@ -91,8 +91,12 @@ fn write(files: &mut Files, subject: &Subject<'_>, turn: Turn) -> Written {
         Ok(current) => current,
         Err(why) => return unwritten(subject, why),
     };
-    let reading = match read(&journal, size, subject) {
-        Ok(reading) => reading,
+    let tail = match files.ahead.take() {
+        Some((then, tail)) if then == size => Ok(tail),
+        Some(_) | None => tail::read(&journal, size),
+    };
+    let reading = match tail {
+        Ok(tail) => understand(tail, size, subject),
         // What is there may be fine and count again tomorrow, so it is not buried under a new fold.
         Err(error) => {
             let why = of_journal(files, format_args!("cannot be read: {}", error.desc()));
@@ -136,14 +140,21 @@ fn current(files: &mut Files) -> Result<(Arc<OwnedFd>, u64), String> {
     Err(of_journal(files, format_args!("keeps being replaced")))
 }
 
-fn read(journal: &OwnedFd, size: u64, subject: &Subject<'_>) -> nix::Result<Reading> {
-    let mut tail = tail::read(journal, size)?;
+/// See [`super::Journal::read_ahead`].
+pub(super) fn read_ahead(files: &mut Files) {
+    if let Ok((journal, size)) = current(files) {
+        // What cannot be read now is tried again, and complained of, when it is needed.
+        files.ahead = tail::read(&journal, size).ok().map(|tail| (size, tail));
+    }
+}
+
+fn understand(mut tail: Tail, size: u64, subject: &Subject<'_>) -> Reading {
     // It is under way no more: its end is what is being put on record.
     let is_own = |record: &Loose| matches!(record, Loose::Start(begun) if begun.id == subject.run.id);
     tail.loose.retain(|record| !is_own(record));
     let mut fold = tail.fold.map_or_else(Fold::default, |fold| *fold);
     fold::catch_up(&mut fold, tail.loose, subject.judge);
-    Ok(Reading { fold, condition: tail.condition, seen: tail.seen, size })
+    Reading { fold, condition: tail.condition, seen: tail.seen, size }
 }
 
 /// The transaction as it is meant to be.
@@ -231,7 +242,10 @@ fn lost_runs(files: &Files, subject: &Subject<'_>, journal: &OwnedFd, reading: &
     if dead.is_empty() {
         return dead;
     }
-    let again = fstat(journal).and_then(|found| read(journal, found.st_size.unsigned_abs(), subject));
+    let again = fstat(journal).and_then(|found| {
+        let size = found.st_size.unsigned_abs();
+        tail::read(journal, size).map(|tail| understand(tail, size, subject))
+    });
     match again {
         Ok(again) => {
             *reading = again;

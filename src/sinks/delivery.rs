@@ -77,7 +77,8 @@ pub fn announce(sinks: &[Arc<dyn Sink>], started: impl FnOnce() -> Notice) -> An
                 let answer = guarded(|| sink.deliver(notices, Deadline::after(START_LIMIT)));
                 announcement.errors.extend(error_of(&**sink, answer.flatten()));
             }
-            Pace::Prompt => {}
+            // Opens what it will need; an error will be its answer at the end.
+            Pace::Prompt => drop(guarded(|| sink.prepare())),
             Pace::Waiting => {
                 let pending = wants.then(|| Arc::new(Pending::new(started.clone())));
                 announcement.pending.extend(pending.clone().map(|pending| (place, pending)));

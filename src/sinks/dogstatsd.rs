@@ -16,7 +16,6 @@ use crate::notice::{Finished, MetricKind, News, Notice, Tagged, measurements, va
 use tags::Surroundings;
 
 /// The sink.
-#[derive(Debug)]
 pub struct Dogstatsd {
     name: String,
     transport: Transport,

@@ -67,7 +67,8 @@ pub trait Sink: Send + Sync {
     fn hears_the_others(&self) -> bool;
     /// Whether it takes notices of this topic at all.
     fn wants(&self, topic: Topic) -> bool;
-    /// Resolves names and the like, while the job runs. May wait for long; on a helper thread.
+    /// Resolves names and opens sockets, while the job runs. One that is Waiting may wait for long, on a
+    /// helper thread.
     fn prepare(&self);
     /// What would be sent, for `--dry-run`: one entry a datagram, line or request.
     fn preview(&self, notices: &[Notice]) -> Vec<String>;

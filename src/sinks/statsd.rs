@@ -11,7 +11,6 @@ use crate::clock::Deadline;
 use crate::notice::{MetricKind, News, Notice, measurements};
 
 /// The sink.
-#[derive(Debug)]
 pub struct Statsd {
     name: String,
     transport: Transport,

@@ -5,7 +5,7 @@ use std::io;
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
 use cadence::{MetricSink, UdpMetricSink, UnixMetricSink};
 use nix::errno::Errno;
@@ -16,17 +16,19 @@ use super::address::Address;
 use super::wire::{Packed, UDP_MAX, UNIX_MAX};
 
 /// A way to one receiver of datagrams.
-#[derive(Debug)]
 pub struct Transport {
     address: Address,
-    /// What the name of the host means; a second caller waits for the first.
-    resolved: OnceLock<Result<SocketAddr, String>>,
+    /// The socket, once somebody wanted it; a second caller waits for the first. Only success is kept: a
+    /// name that could not be looked up at the start of a run may be known at its end.
+    door: Mutex<Option<Door>>,
 }
+
+type Door = Box<dyn MetricSink + Send + Sync>;
 
 impl Transport {
     /// A way to this address; nothing is opened or looked up yet.
     pub fn new(address: Address) -> Self {
-        Self { address, resolved: OnceLock::new() }
+        Self { address, door: Mutex::new(None) }
     }
 
     /// Waiting if a name has to be looked up.
@@ -45,23 +47,20 @@ impl Transport {
         }
     }
 
-    /// Looks the name of the host up, if it has one; may wait for as long as the resolver does.
+    /// Opens the socket. Looks the name of the host up first, if it has one; that may wait for as long
+    /// as the resolver does.
     pub fn prepare(&self) {
-        if let Address::Named(host, port) = &self.address {
-            let _ = self.resolve(host, *port);
-        }
+        // Whoever sends will be told why it could not be opened.
+        let _ = self.through(|_| ());
     }
 
-    fn resolve(&self, host: &str, port: u16) -> Result<SocketAddr, String> {
-        let look_up = || {
-            let found = (host, port).to_socket_addrs().map_err(|error| cannot_resolve(host, &error))?;
-            let found: Vec<_> = found.collect();
-            // A datagram to an address on which nobody listens is lost without a sound, and most
-            // servers of statsd listen on IPv4 alone.
-            let best = found.iter().find(|address| address.is_ipv4()).or(found.first());
-            best.copied().ok_or_else(|| format!("'{host}' has no address"))
+    fn through<T>(&self, send: impl FnOnce(&Door) -> T) -> Result<T, String> {
+        let mut door = self.door.lock().unwrap_or_else(PoisonError::into_inner);
+        let opened = match door.take() {
+            Some(open) => open,
+            None => self.open()?,
         };
-        self.resolved.get_or_init(look_up).clone()
+        Ok(send(door.insert(opened)))
     }
 
     /// Sends all of it, each datagram once.
@@ -72,19 +71,14 @@ impl Transport {
         if packed.datagrams.is_empty() && packed.too_long == 0 {
             return Ok(());
         }
-        let door = self.open()?;
-        let mut dropped = 0;
-        let mut first_error = None;
-        for datagram in &packed.datagrams {
-            if let Err(error) = emit(&*door, datagram) {
-                dropped += 1;
-                first_error.get_or_insert(error);
-            }
-        }
-        if let Some(error) = first_error {
+        let errors = self.through(|door| -> Vec<io::Error> {
+            packed.datagrams.iter().filter_map(|datagram| emit(&**door, datagram).err()).collect()
+        })?;
+        let dropped = errors.len();
+        if let Some(error) = errors.first() {
             let all = packed.datagrams.len();
             let full = error.kind() == io::ErrorKind::WouldBlock;
-            let why = if full { "the receiver's queue is full".to_owned() } else { in_words(&error) };
+            let why = if full { "the receiver's queue is full".to_owned() } else { in_words(error) };
             return Err(format!("{dropped} of {all} datagrams dropped: {why}"));
         }
         if packed.too_long > 0 {
@@ -93,10 +87,10 @@ impl Transport {
         Ok(())
     }
 
-    fn open(&self) -> Result<Box<dyn MetricSink>, String> {
+    fn open(&self) -> Result<Door, String> {
         let address = match &self.address {
             Address::Numeric(address) => *address,
-            Address::Named(host, port) => self.resolve(host, *port)?,
+            Address::Named(host, port) => resolve(host, *port)?,
             Address::Unusable(reason) => return Err(reason.clone()),
             Address::Unix(path) => {
                 let socket = UnixDatagram::from(datagram_socket(AddressFamily::Unix)?);
@@ -114,6 +108,16 @@ impl Transport {
             Err(error) => Err(error.to_string()),
         }
     }
+}
+
+/// The best address that a name has.
+fn resolve(host: &str, port: u16) -> Result<SocketAddr, String> {
+    let found = (host, port).to_socket_addrs().map_err(|error| cannot_resolve(host, &error))?;
+    let found: Vec<_> = found.collect();
+    // A datagram to an address on which nobody listens is lost without a sound, and most servers of
+    // statsd listen on IPv4 alone.
+    let best = found.iter().find(|address| address.is_ipv4()).or(found.first());
+    best.copied().ok_or_else(|| format!("'{host}' has no address"))
 }
 
 /// A socket of this family, not bound: the kernel gives it a port with the first datagram (ip(7)).
