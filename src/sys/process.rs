@@ -10,7 +10,7 @@ mod child;
 
 use std::ffi::{CString, OsStr, OsString, c_char, c_void};
 use std::io;
-use std::mem::{self, MaybeUninit};
+use std::mem;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::ptr;
@@ -129,8 +129,8 @@ pub fn spawn(exec: &Exec<'_>) -> Result<u32, StartError> {
 }
 
 fn clone_patiently(task: &mut child::Task<'_>) -> Result<u32, StartError> {
-    // On our own stack, where earlier calls have touched the pages already.
-    let mut stack = [const { MaybeUninit::<u8>::uninit() }; CHILD_STACK];
+    // Not an array on our own stack, of which the compiler would touch every page (stack probes).
+    let mut stack: Vec<u8> = Vec::with_capacity(CHILD_STACK);
     let patience = Deadline::after(PATIENCE);
     let mut pause = Duration::from_millis(10);
     loop {
@@ -139,7 +139,7 @@ fn clone_patiently(task: &mut child::Task<'_>) -> Result<u32, StartError> {
         // top, which is aligned to 16 bytes. All signals are blocked, so no handler runs in
         // the child on our memory. `task` is not touched here meanwhile.
         let pid = unsafe {
-            let top = stack.as_mut_ptr().add(CHILD_STACK).cast::<u8>();
+            let top = stack.as_mut_ptr().add(CHILD_STACK);
             let top = top.sub(top as usize % 16);
             let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
             libc::clone(child::run, top.cast::<c_void>(), flags, ptr::from_mut(task).cast::<c_void>())
