@@ -1,11 +1,14 @@
 //! PURE. How a run ended: from the wait status to the outcome, the reason in words and cronward's
 //! own exit. Failure of the job is data here; nothing in this file can fail or reads the world.
 
+mod codes;
+
 use std::fmt;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::job::{RunId, Signal};
+pub use codes::{CodeMeaning, ExitCodes};
 
 /// The catalogue of cronward's own exit statuses; everything else is the job's.
 pub mod status {
@@ -160,63 +163,6 @@ pub struct Usage {
     pub blocks_in: u64,
     /// Block output operations.
     pub blocks_out: u64,
-}
-
-/// Exit codes with a meaning: a sorted list of inclusive ranges.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ExitCodes(Vec<std::ops::RangeInclusive<u8>>);
-
-impl ExitCodes {
-    /// From ranges, in any order.
-    pub fn new(ranges: Vec<std::ops::RangeInclusive<u8>>) -> Self {
-        Self(ranges)
-    }
-
-    /// Whether `code` is among them.
-    pub fn contains(&self, code: u8) -> bool {
-        self.0.iter().any(|range| range.contains(&code))
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-/// `24,100-103`, as on the command line.
-impl fmt::Display for ExitCodes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, range) in self.0.iter().enumerate() {
-            let comma = if at > 0 { "," } else { "" };
-            match (range.start(), range.end()) {
-                (only, end) if only == end => write!(f, "{comma}{only}")?,
-                (start, end) => write!(f, "{comma}{start}-{end}")?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The user's reading of exit codes: `--ok-codes` and `--warn-codes`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct CodeMeaning {
-    /// Codes that count as success; 0 always does.
-    pub ok: ExitCodes,
-    /// Codes that count as warning.
-    pub warn: ExitCodes,
-}
-
-impl CodeMeaning {
-    /// The outcome of a command that exited by itself.
-    pub fn of(&self, code: u8) -> Outcome {
-        if code == 0 || self.ok.contains(code) {
-            Outcome::Ok
-        } else if self.warn.contains(code) {
-            Outcome::Warning
-        } else {
-            Outcome::Failed
-        }
-    }
 }
 
 /// Why a command could not be started.
@@ -405,76 +351,4 @@ impl Run {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn judge(end: RunEnd, timed_out: bool, stop: Option<Signal>) -> Outcome {
-        let codes = CodeMeaning { ok: ExitCodes::new(vec![24..=24]), warn: ExitCodes::new(vec![1..=3]) };
-        let timed_out_after = timed_out.then_some(Duration::from_secs(60));
-        Ended { end: &end, timed_out_after, stop_signal: stop }.judge(&codes).0
-    }
-
-    fn exited(code: u8) -> RunEnd {
-        RunEnd::Ended(Ending::Exited(code))
-    }
-
-    fn killed(signal: Signal) -> RunEnd {
-        RunEnd::Ended(Ending::Killed { signal, core_dumped: false })
-    }
-
-    #[test]
-    fn wait_statuses_decode_as_wait_2_says() {
-        assert_eq!(Ending::from_wait_status(0), Ending::Exited(0));
-        assert_eq!(Ending::from_wait_status(0xff00), Ending::Exited(255));
-        assert_eq!(Ending::from_wait_status(9), Ending::Killed { signal: Signal::KILL, core_dumped: false });
-        assert_eq!(
-            Ending::from_wait_status(0x80 | 11),
-            Ending::Killed { signal: Signal(11), core_dumped: true }
-        );
-        assert_eq!(Ending::from_wait_status(64), Ending::Killed { signal: Signal(64), core_dumped: false });
-    }
-
-    #[test]
-    fn every_row_of_the_table_of_outcomes_holds() {
-        let usr1 = Signal(nix::libc::SIGUSR1);
-        for (end, timed_out, stop, expected) in [
-            (exited(0), false, None, Outcome::Ok),
-            (exited(24), false, None, Outcome::Ok),
-            (exited(2), false, None, Outcome::Warning),
-            (exited(4), false, None, Outcome::Failed),
-            (killed(Signal::KILL), false, None, Outcome::Signaled),
-            (killed(usr1), false, None, Outcome::Signaled),
-            (exited(0), true, None, Outcome::TimedOut),
-            (killed(Signal::TERM), true, Some(Signal::TERM), Outcome::TimedOut),
-            (killed(Signal::TERM), false, Some(Signal::TERM), Outcome::Stopped),
-            (killed(Signal::KILL), false, Some(Signal::TERM), Outcome::Stopped),
-            (exited(143), false, Some(Signal::TERM), Outcome::Stopped),
-            (exited(0), false, Some(Signal::INT), Outcome::Ok),
-            (exited(2), false, Some(Signal::INT), Outcome::Warning),
-            (RunEnd::StoppedBefore(Signal::HUP), false, Some(Signal::HUP), Outcome::Stopped),
-            (
-                RunEnd::NotStarted(StartFailure { exit_status: 127, reason: "x".into() }),
-                false,
-                None,
-                Outcome::NotStarted,
-            ),
-            (RunEnd::Skipped { exit_status: 75, reason: "x".into() }, false, None, Outcome::Skipped),
-            (RunEnd::Interrupted { reason: "x".into() }, false, None, Outcome::Interrupted),
-        ] {
-            assert_eq!(judge(end.clone(), timed_out, stop), expected, "{end:?} {timed_out} {stop:?}");
-        }
-    }
-
-    #[test]
-    fn every_outcome_is_found_by_its_word() {
-        for outcome in Outcome::ALL {
-            assert_eq!(Outcome::parse(outcome.as_str()), Some(outcome));
-        }
-        assert_eq!(Outcome::parse("lost"), None);
-    }
-
-    #[test]
-    fn exit_codes_print_as_they_are_written() {
-        assert_eq!(ExitCodes::new(vec![24..=24, 1..=3]).to_string(), "24,1-3");
-    }
-}
+mod tests;
