@@ -39,7 +39,7 @@ fn a_state_directory_that_cannot_be_had_is_one_warning_and_a_failure_alerts_at_o
     fs::set_permissions(host.path("readonly"), fs::Permissions::from_mode(0o500)).unwrap();
     let mut places = vec!["file", "file/below", "/proc/no/such", "open", "link", "loop", "/dev/null"];
     if !is_root() {
-        places.extend(["readonly", "/root/x"]);
+        places.extend(["readonly", "/etc/x"]);
     }
     for place in places {
         let ran = runs_with_one_warning(&host, place, &["--state-dir", place]);
