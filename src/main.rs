@@ -13,6 +13,7 @@ mod inspect;
 mod job;
 mod journal;
 mod notice;
+mod os_error;
 mod outcome;
 mod plan;
 mod policy;

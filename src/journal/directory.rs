@@ -2,6 +2,7 @@
 //! can write, and root's `status` reads those of users: so nothing is followed, nothing is waited
 //! for (a FIFO), and what is not a plain file or directory of our own is refused.
 
+use crate::os_error;
 use std::ffi::CStr;
 use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
@@ -52,7 +53,7 @@ impl fmt::Display for Refusal {
             Self::Error(path, Errno::ELOOP) => {
                 write!(f, "'{}' is a symbolic link; name what it points to", path.display())
             }
-            Self::Error(path, error) => write!(f, "'{}': {}", path.display(), error.desc()),
+            Self::Error(path, error) => write!(f, "'{}': {}", path.display(), os_error::words(*error)),
             Self::Untrusted(path, why) => write!(f, "'{}' {why}", path.display()),
         }
     }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::locks::{Byte, try_lock, unlock};
 use crate::clock::{Deadline, Timestamp};
 use crate::job::{RunId, Signal};
+use crate::os_error;
 use crate::plan::OverlapRule;
 
 /// Room for the holder, in bytes; behind it the command's record begins.
@@ -115,7 +116,7 @@ fn attempt(file: &Arc<OwnedFd>, run: RunId) -> Claim {
     match try_lock(file, Byte::OVERLAP) {
         Ok(true) => {}
         Ok(false) => return Claim::Held { reason: holder_in_words(file) },
-        Err(error) => return Claim::Unusable(format!("it cannot be locked: {}", error.desc())),
+        Err(error) => return Claim::Unusable(format!("it cannot be locked: {}", os_error::words(error))),
     }
     let here = Place::here();
     let refuse = |claim| {
@@ -136,7 +137,9 @@ fn attempt(file: &Arc<OwnedFd>, run: RunId) -> Claim {
     match pwrite(file, &record_of(&holder), 0) {
         Ok(RECORD_ROOM) => Claim::Granted(OverlapLock { file: Arc::clone(file) }),
         Ok(_) => refuse(Claim::Unusable("there is no room for its record; free some disk space".to_owned())),
-        Err(error) => refuse(Claim::Unusable(format!("its record cannot be written: {}", error.desc()))),
+        Err(error) => {
+            refuse(Claim::Unusable(format!("its record cannot be written: {}", os_error::words(error))))
+        }
     }
 }
 
@@ -154,7 +157,8 @@ fn record_of(holder: &Holder) -> [u8; RECORD_ROOM] {
 fn record_left(file: &OwnedFd) -> Result<[u8; RECORD_ROOM], String> {
     let mut record = [0; RECORD_ROOM];
     // A new file is shorter, and the rest of the record zero.
-    pread(file, &mut record, 0).map_err(|error| format!("its record cannot be read: {}", error.desc()))?;
+    pread(file, &mut record, 0)
+        .map_err(|error| format!("its record cannot be read: {}", os_error::words(error)))?;
     Ok(record)
 }
 

@@ -10,6 +10,7 @@ use super::tail::{self, Condition};
 use super::{JOBS, JOURNAL, LOCK, fold, under_way};
 use crate::clock::Timestamp;
 use crate::job::RunId;
+use crate::os_error;
 use crate::outcome::Run;
 use crate::policy::{self, AlertAfter, AlertRule, History, Judged, Judgement};
 
@@ -84,7 +85,7 @@ fn read_job(
     let fail = |why: &str| format!("'{}' {why}", path.display());
     let (size, journal) = match directory.file(JOURNAL, Access::Read, &mut Unsynced::new()) {
         Ok(journal) => {
-            let found = nix::sys::stat::fstat(&journal).map_err(|error| fail(error.desc()))?;
+            let found = nix::sys::stat::fstat(&journal).map_err(|error| fail(&os_error::words(error)))?;
             (found.st_size.unsigned_abs(), journal)
         }
         Err(refusal) if refusal.is_absence() => {
@@ -93,7 +94,7 @@ fn read_job(
         }
         Err(refusal) => return Err(in_words(refusal)),
     };
-    let tail = tail::read(&journal, size).map_err(|error| fail(error.desc()))?;
+    let tail = tail::read(&journal, size).map_err(|error| fail(&os_error::words(error)))?;
     match tail.condition {
         Condition::Sound => {}
         Condition::Corrupt => return Err(fail("is corrupt; the next run will put it aside")),

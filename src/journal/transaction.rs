@@ -17,6 +17,7 @@ use super::under_way::Begun;
 use super::{Committed, Files, JOURNAL, sync};
 use crate::clock::{Deadline, Timestamp};
 use crate::job::{CommandLine, Label};
+use crate::os_error;
 use crate::outcome::Run;
 use crate::policy::{History, Judgement, Verdict};
 
@@ -99,7 +100,7 @@ fn write(files: &mut Files, subject: &Subject<'_>, turn: Turn) -> Written {
         Ok(tail) => understand(tail, size, subject),
         // What is there may be fine and count again tomorrow, so it is not buried under a new fold.
         Err(error) => {
-            let why = of_journal(files, format_args!("cannot be read: {}", error.desc()));
+            let why = of_journal(files, format_args!("cannot be read: {}", os_error::words(error)));
             return blind(files, subject, true, why);
         }
     };
@@ -131,7 +132,7 @@ fn of_journal(files: &Files, what: fmt::Arguments<'_>) -> String {
 fn current(files: &mut Files) -> Result<(Arc<OwnedFd>, u64), String> {
     for _ in 0..3 {
         let journal = files.journal.as_ref().map_err(Clone::clone)?;
-        let found = fstat(&journal.fd).map_err(|error| error.desc().to_owned())?;
+        let found = fstat(&journal.fd).map_err(os_error::words)?;
         if found.st_nlink > 0 {
             return Ok((Arc::clone(&journal.fd), found.st_size.unsigned_abs()));
         }
@@ -206,7 +207,7 @@ fn in_turn(
         replaced = kept.is_ok();
         trouble = Some(match kept {
             Ok(name) => format!("'{path}' was corrupt; it is kept as '{name}', and a new one begun"),
-            Err(error) => format!("'{path}' is corrupt, and cannot be put aside: {}", error.desc()),
+            Err(error) => format!("'{path}' is corrupt, and cannot be put aside: {}", os_error::words(error)),
         });
     } else if turn == Turn::Ours && compaction::is_due(reading.size, line.len(), under_way) {
         replaced = compaction::history_to_keep(journal, reading.seen)
@@ -333,7 +334,7 @@ fn append(files: &Files, line: &[u8]) -> Result<(), String> {
     if !journal.writable {
         return Err(fail("it is read-only"));
     }
-    write_whole(&journal.fd, line).map_err(|error| fail(error.desc()))
+    write_whole(&journal.fd, line).map_err(|error| fail(&os_error::words(error)))
 }
 
 /// Appends without the lock: if a compaction has taken the file's name meanwhile, and has not carried

@@ -13,10 +13,10 @@ use std::sync::Arc;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 
-use super::transport::in_words;
 use super::{Opening, Pace, Sink, Topic};
 use crate::clock::Deadline;
 use crate::notice::{Audience, Notice, event_json};
+use crate::os_error;
 use crate::sys::descriptor::inherited;
 
 /// The sink.
@@ -138,7 +138,7 @@ fn open_path(path: &Path) -> io::Result<File> {
 fn cannot_open(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(libc::ENXIO) => "nobody reads it".to_owned(),
-        _ => format!("cannot open it: {}", in_words(error)),
+        _ => format!("cannot open it: {}", os_error::words_of(error)),
     }
 }
 

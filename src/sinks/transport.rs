@@ -8,12 +8,12 @@ use std::os::unix::net::UnixDatagram;
 use std::sync::{Mutex, PoisonError};
 
 use cadence::{MetricSink, UdpMetricSink, UnixMetricSink};
-use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
 use super::Pace;
 use super::address::Address;
 use super::wire::{Packed, UDP_MAX, UNIX_MAX};
+use crate::os_error;
 
 /// A way to one receiver of datagrams.
 pub struct Transport {
@@ -78,7 +78,8 @@ impl Transport {
         if let Some(error) = errors.first() {
             let all = packed.datagrams.len();
             let full = error.kind() == io::ErrorKind::WouldBlock;
-            let why = if full { "the receiver's queue is full".to_owned() } else { in_words(error) };
+            let why =
+                if full { "the receiver's queue is full".to_owned() } else { os_error::words_of(error) };
             return Err(format!("{dropped} of {all} datagrams dropped: {why}"));
         }
         if packed.too_long > 0 {
@@ -125,7 +126,7 @@ fn resolve(host: &str, port: u16) -> Result<SocketAddr, String> {
 /// a unix receiver whose queue is full (net.unix.max_dgram_qlen) would otherwise do so for ever.
 fn datagram_socket(family: AddressFamily) -> Result<OwnedFd, String> {
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-    socket(family, SockType::Datagram, flags, None).map_err(|errno| in_words(&errno.into()))
+    socket(family, SockType::Datagram, flags, None).map_err(os_error::words)
 }
 
 /// One datagram. ECONNREFUSED speaks of an earlier datagram (ip(7)) and has cost this one, so it is
@@ -137,16 +138,8 @@ fn emit(door: &dyn MetricSink, datagram: &str) -> io::Result<()> {
     }
 }
 
-/// An error of a system call in the C library's words, without the number.
-pub fn in_words(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(number) => Errno::from_raw(number).desc().to_lowercase(),
-        None => error.to_string(),
-    }
-}
-
 fn cannot_resolve(host: &str, error: &io::Error) -> String {
-    format!("cannot look up '{host}': {}", in_words(error))
+    format!("cannot look up '{host}': {}", os_error::words_of(error))
 }
 
 #[cfg(test)]

@@ -3,12 +3,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::{self, Read};
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::libc;
 
+use crate::os_error;
 use crate::outcome::{StartFailure, status};
 use crate::sys::process::{DEFAULT_SEARCH_PATH, StartError};
 
@@ -21,7 +23,7 @@ pub fn explain(error: StartError, argv: &[OsString], search_path: Option<&OsStr>
             exit_status: status::CANNOT_RUN,
             reason: format!(
                 "cannot start a process for '{name}': {}; look at the limits of this user and the memory of this host",
-                words(error)
+                os_error::words(Errno::from_raw(error))
             ),
         },
         StartError::NoProgram(error @ (libc::ENOENT | libc::ENOTDIR)) => {
@@ -49,7 +51,7 @@ fn not_found(program: &OsStr, search_path: Option<&OsStr>, error: i32) -> String
         return "not found: the command is an empty word".to_owned();
     }
     if program.as_bytes().contains(&b'/') {
-        return format!("not found: '{name}': {}", words(error));
+        return format!("not found: '{name}': {}", os_error::words(Errno::from_raw(error)));
     }
     match search_path {
         // What cron gives its jobs, to the surprise of most (crontab(5)).
@@ -98,15 +100,8 @@ fn not_executable(program: &OsStr, error: i32) -> String {
         }
         libc::E2BIG => "its arguments and environment are longer than the kernel allows".to_owned(),
         libc::ETXTBSY => "it is being written to; is a deployment under way?".to_owned(),
-        error => words(error),
+        error => os_error::words(Errno::from_raw(error)),
     }
-}
-
-/// The kernel's words for an error, in lower case and without the number that std adds.
-fn words(error: i32) -> String {
-    let text = io::Error::from_raw_os_error(error).to_string();
-    let text = text.split(" (os error").next().unwrap_or(&text);
-    text.to_ascii_lowercase()
 }
 
 #[cfg(test)]

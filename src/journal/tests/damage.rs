@@ -185,7 +185,7 @@ fn a_full_disk_is_said_and_a_failure_that_cannot_be_counted_is_loud() {
     swap(&mut journal, fs::File::options().read(true).write(true).open("/dev/full").unwrap(), true);
     let committed = home.commit(&mut journal, &ended(Outcome::Failed));
     let trouble = committed.trouble.unwrap();
-    assert!(trouble.contains("No space left on device"), "{trouble}");
+    assert!(trouble.contains("no space left on device"), "{trouble}");
     assert_eq!((committed.own.verdict, committed.history_readable), (Verdict::Opened, false));
     let committed = home.commit(&mut journal, &ended(Outcome::Ok));
     assert_eq!(committed.own.verdict, Verdict::Healthy);

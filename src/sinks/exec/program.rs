@@ -14,8 +14,8 @@ use nix::unistd::pipe2;
 
 use crate::clock::{Deadline, Stopwatch};
 use crate::job::Signal;
+use crate::os_error;
 use crate::outcome::Ending;
-use crate::sinks::transport::in_words;
 use crate::sys::entry::SignalState;
 use crate::sys::process::{Exec, LastWords, StartError, spawn, wait_until};
 use crate::sys::signals::{SignalSet, send_group};
@@ -47,7 +47,7 @@ pub fn run(
     let clock = Stopwatch::start();
     let mut talk = Talk { input, stdin: None, output: None, said: Vec::new() };
     let pid = {
-        let cannot_talk = |errno: Errno| format!("cannot make a pipe: {}", errno.desc().to_lowercase());
+        let cannot_talk = |errno: Errno| format!("cannot make a pipe: {}", os_error::words(errno));
         let (its_stdin, our_stdin) = pipe2(OFlag::O_CLOEXEC).map_err(cannot_talk)?;
         let (our_output, its_output) = pipe2(OFlag::O_CLOEXEC).map_err(cannot_talk)?;
         talk.stdin = Some(nonblocking(our_stdin).map_err(cannot_talk)?);
@@ -103,7 +103,7 @@ fn cannot_start(error: &StartError) -> String {
         StartError::NoProcess(number) => ("no process to be had", number),
         StartError::NoProgram(number) => ("cannot execute /bin/sh", number),
     };
-    format!("{what}: {}", in_words(&io::Error::from_raw_os_error(number)))
+    format!("{what}: {}", os_error::words(Errno::from_raw(number)))
 }
 
 /// What passes between us and the program.

@@ -11,7 +11,7 @@ use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::clock::Deadline;
-use crate::sinks::transport::in_words;
+use crate::os_error;
 
 /// How often what cannot be waited for is tried again.
 const RETRY: Duration = Duration::from_millis(5);
@@ -42,7 +42,7 @@ fn reason(error: &io::Error) -> String {
     } else if error.kind() == io::ErrorKind::TimedOut {
         "timed out: its reader does not read".to_owned()
     } else {
-        in_words(error)
+        os_error::words_of(error)
     }
 }
 
