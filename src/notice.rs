@@ -12,7 +12,7 @@ use crate::outcome::Run;
 use crate::plan::JobFacts;
 use crate::policy::{Alert, History, Verdict};
 
-pub use event::{Audience, event_json};
+pub use event::{Audience, command_for, event_json};
 pub use measure::{MetricKind, Tagged, measurements, value_tags};
 
 /// One thing that sinks are told, with an identity of its own.

@@ -14,7 +14,7 @@ use super::{Finished, News, Notice, Start};
 use crate::base64::base64;
 use crate::job::{CommandLine, Tag};
 use crate::outcome::Usage;
-use crate::plan::JobFacts;
+use crate::plan::{JobFacts, Privacy};
 use crate::policy::Alert;
 
 /// Version of the form; raised when a field changes its meaning or goes.
@@ -27,6 +27,17 @@ pub enum Audience {
     Local,
     /// Anybody else: what `--sensitive` and `--send-args` allow.
     Away,
+}
+
+/// Of the command, what an audience may know; `None`: nothing of it.
+pub fn command_for(job: &JobFacts, audience: Audience) -> Option<Vec<&OsStr>> {
+    let Privacy { sensitive, send_args } = job.privacy;
+    match (audience, &job.command) {
+        (Audience::Away, _) if sensitive => None,
+        (Audience::Away, command) if !send_args => Some(vec![command.first_word()]),
+        (_, CommandLine::Words(words)) => Some(words.iter().map(|word| word.as_os_str()).collect()),
+        (_, CommandLine::Shell(line)) => Some(vec![OsStr::new("/bin/sh"), OsStr::new("-c"), line]),
+    }
 }
 
 /// The notice as one line of JSON, without a newline.
@@ -217,13 +228,7 @@ impl<'a> RunFields<'a> {
     }
 
     fn with_argv(mut self, job: &'a JobFacts, audience: Audience) -> Self {
-        let whole = audience == Audience::Local || (job.privacy.send_args && !job.privacy.sensitive);
-        let words: Vec<&OsStr> = match &job.command {
-            _ if !whole && job.privacy.sensitive => return self,
-            command if !whole => vec![command.first_word()],
-            CommandLine::Words(words) => words.iter().map(|word| word.as_os_str()).collect(),
-            CommandLine::Shell(line) => vec![OsStr::new("/bin/sh"), OsStr::new("-c"), line],
-        };
+        let Some(words) = command_for(job, audience) else { return self };
         if words.iter().any(|word| word.to_str().is_none()) {
             self.argv_base64 = Some(words.iter().map(|word| base64(word.as_bytes())).collect());
         }

@@ -8,17 +8,15 @@ mod tags;
 use std::sync::Arc;
 
 use super::address::Address;
+use super::datagrams::{Datagrams, Dialect};
 use super::transport::Transport;
 use super::wire::{Packed, push_all, push_name, push_number, push_tag};
-use super::{Opening, Pace, Sink, Topic, options};
-use crate::clock::Deadline;
+use super::{Opening, Sink, Topic, options};
 use crate::notice::{Finished, MetricKind, News, Notice, Tagged, measurements, value_tags};
 use tags::Surroundings;
 
-/// The sink.
-pub struct Dogstatsd {
-    name: String,
-    transport: Transport,
+/// The dialect of the Datadog agent.
+struct Dogstatsd {
     events: Events,
     surroundings: Surroundings,
 }
@@ -47,59 +45,19 @@ pub fn open(opening: &Opening<'_>) -> Result<Arc<dyn Sink>, String> {
         };
     }
     let address = Address::dogstatsd(target, opening.variables)?;
-    Ok(Arc::new(Dogstatsd {
+    Ok(Arc::new(Datagrams {
         name: format!("dogstatsd:{address}"),
         transport: Transport::new(address),
-        events,
-        surroundings: Surroundings::of(opening.variables),
+        dialect: Dogstatsd { events, surroundings: Surroundings::of(opening.variables) },
     }))
 }
 
-impl Sink for Dogstatsd {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn pace(&self) -> Pace {
-        self.transport.pace()
-    }
-
-    fn confirms(&self) -> bool {
-        false
-    }
-
-    fn hears_the_others(&self) -> bool {
-        false
-    }
-
-    fn wants(&self, topic: Topic) -> bool {
+impl Dialect for Dogstatsd {
+    fn speaks_of(&self, topic: Topic) -> bool {
         topic == Topic::End || self.sends_event(topic)
     }
 
-    fn prepare(&self) {
-        self.transport.prepare();
-    }
-
-    fn preview(&self, notices: &[Notice]) -> Vec<String> {
-        self.pack(notices).datagrams
-    }
-
-    fn deliver(&self, notices: &[Notice], _: Deadline) -> Result<(), String> {
-        self.transport.send(&self.pack(notices))
-    }
-}
-
-impl Dogstatsd {
-    fn sends_event(&self, topic: Topic) -> bool {
-        match self.events {
-            Events::None => false,
-            Events::Alerts => topic == Topic::Alert,
-            Events::All => true,
-        }
-    }
-
-    fn pack(&self, notices: &[Notice]) -> Packed {
-        let limit = self.transport.limit();
+    fn pack(&self, notices: &[Notice], limit: usize) -> Packed {
         let mut packed = Packed::new(limit);
         for notice in notices {
             let common = self.surroundings.tags_of(&notice.job);
@@ -112,6 +70,16 @@ impl Dogstatsd {
             }
         }
         packed
+    }
+}
+
+impl Dogstatsd {
+    fn sends_event(&self, topic: Topic) -> bool {
+        match self.events {
+            Events::None => false,
+            Events::Alerts => topic == Topic::Alert,
+            Events::All => true,
+        }
     }
 }
 

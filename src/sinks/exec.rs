@@ -53,15 +53,9 @@ impl Sink for Exec {
         true
     }
 
-    fn hears_the_others(&self) -> bool {
-        false
-    }
-
     fn wants(&self, topic: Topic) -> bool {
         topic == Topic::Alert
     }
-
-    fn prepare(&self) {}
 
     fn preview(&self, notices: &[Notice]) -> Vec<String> {
         notices.iter().map(|notice| event_json(notice, Audience::Away)).collect()

@@ -91,10 +91,6 @@ impl Sink for Jsonl {
         if regular { Pace::Prompt } else { Pace::Waiting }
     }
 
-    fn confirms(&self) -> bool {
-        false
-    }
-
     fn hears_the_others(&self) -> bool {
         true
     }
@@ -102,8 +98,6 @@ impl Sink for Jsonl {
     fn wants(&self, _: Topic) -> bool {
         true
     }
-
-    fn prepare(&self) {}
 
     fn preview(&self, notices: &[Notice]) -> Vec<String> {
         notices.iter().map(|notice| event_json(notice, Audience::Local)).collect()

@@ -2,6 +2,7 @@
 //! cronward exits, delay the start of a job, or outlast the deadline that it is given.
 
 mod address;
+mod datagrams;
 pub mod delivery;
 mod dogstatsd;
 mod exec;
@@ -62,14 +63,18 @@ pub trait Sink: Send + Sync {
     /// Whether telling it can wait. Asked once the job has been started, never before.
     fn pace(&self) -> Pace;
     /// Whether a delivery without error means that somebody has taken charge of an alert.
-    fn confirms(&self) -> bool;
+    fn confirms(&self) -> bool {
+        false
+    }
     /// Whether it is told last, with what the others answered: a log on this host.
-    fn hears_the_others(&self) -> bool;
+    fn hears_the_others(&self) -> bool {
+        false
+    }
     /// Whether it takes notices of this topic at all.
     fn wants(&self, topic: Topic) -> bool;
     /// Resolves names and opens sockets, while the job runs. One that is Waiting may wait for long, on a
     /// helper thread.
-    fn prepare(&self);
+    fn prepare(&self) {}
     /// What would be sent, for `--dry-run`: one entry a datagram, line or request.
     fn preview(&self, notices: &[Notice]) -> Vec<String>;
     /// Tells it these notices, all of which it wants, within the deadline.

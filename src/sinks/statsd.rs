@@ -4,17 +4,14 @@
 use std::sync::Arc;
 
 use super::address::{Address, DEFAULT_PORT};
+use super::datagrams::{Datagrams, Dialect};
 use super::transport::Transport;
 use super::wire::{Packed, push_all, push_name, push_name_part, push_number};
-use super::{Opening, Pace, Sink, Topic, options};
-use crate::clock::Deadline;
+use super::{Opening, Sink, Topic, options};
 use crate::notice::{MetricKind, News, Notice, measurements};
 
-/// The sink.
-pub struct Statsd {
-    name: String,
-    transport: Transport,
-}
+/// The plain dialect.
+struct Plain;
 
 /// A sink of its target; empty: this host.
 ///
@@ -34,46 +31,20 @@ pub fn open(opening: &Opening<'_>) -> Result<Arc<dyn Sink>, String> {
         "" => Address::localhost(),
         target => Address::host_and_port(target, DEFAULT_PORT)?,
     };
-    Ok(Arc::new(Statsd { name: format!("statsd:{address}"), transport: Transport::new(address) }))
+    Ok(Arc::new(Datagrams {
+        name: format!("statsd:{address}"),
+        transport: Transport::new(address),
+        dialect: Plain,
+    }))
 }
 
-impl Sink for Statsd {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn pace(&self) -> Pace {
-        self.transport.pace()
-    }
-
-    fn confirms(&self) -> bool {
-        false
-    }
-
-    fn hears_the_others(&self) -> bool {
-        false
-    }
-
-    fn wants(&self, topic: Topic) -> bool {
+impl Dialect for Plain {
+    fn speaks_of(&self, topic: Topic) -> bool {
         topic == Topic::End
     }
 
-    fn prepare(&self) {
-        self.transport.prepare();
-    }
-
-    fn preview(&self, notices: &[Notice]) -> Vec<String> {
-        self.pack(notices).datagrams
-    }
-
-    fn deliver(&self, notices: &[Notice], _: Deadline) -> Result<(), String> {
-        self.transport.send(&self.pack(notices))
-    }
-}
-
-impl Statsd {
-    fn pack(&self, notices: &[Notice]) -> Packed {
-        let mut packed = Packed::new(self.transport.limit());
+    fn pack(&self, notices: &[Notice], limit: usize) -> Packed {
+        let mut packed = Packed::new(limit);
         for notice in notices {
             pack(notice, &mut packed);
         }

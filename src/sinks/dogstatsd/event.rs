@@ -1,9 +1,7 @@
 //! PURE. Events and service checks as the Agent reads them. Lengths are bytes of what is on the wire;
 //! fields end at `|`; the Agent turns the two characters `\n` back into a newline.
 
-use std::ffi::OsStr;
-
-use crate::notice::{Finished, News, Notice};
+use crate::notice::{Audience, Finished, News, Notice, command_for};
 use crate::outcome::{Outcome, Run, Weight};
 use crate::plan::{JobFacts, Severity};
 use crate::sinks::wire::{push_all, push_field, push_name, push_whole, text_within};
@@ -139,12 +137,6 @@ fn ending(run: &Run) -> impl Iterator<Item = String> {
 
 /// Of the command, what may leave the host.
 fn command(job: &JobFacts) -> Option<String> {
-    match (job.privacy.sensitive, job.privacy.send_args) {
-        (true, _) => None,
-        (false, true) => {
-            let words = job.command.argv();
-            Some(words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" "))
-        }
-        (false, false) => Some(OsStr::to_string_lossy(job.command.first_word()).into_owned()),
-    }
+    let words = command_for(job, Audience::Away)?;
+    Some(words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" "))
 }

@@ -6,6 +6,7 @@ use crate::job::Tag;
 use crate::outcome::Outcome;
 use crate::plan::{JobFacts, Severity};
 use crate::policy::History;
+use crate::sinks::Pace;
 use crate::sinks::grammar::{self, Item};
 use crate::sinks::sample;
 use crate::sinks::wire::{UDP_MAX, UNIX_MAX};
