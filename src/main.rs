@@ -8,6 +8,7 @@ mod cli;
 mod clock;
 mod config;
 mod diagnostics;
+mod expectation;
 mod human;
 mod inspect;
 mod job;

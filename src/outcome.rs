@@ -4,10 +4,11 @@
 mod codes;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::job::{RunId, Signal};
+use crate::job::{RunId, Signal, Tag};
 pub use codes::{CodeMeaning, ExitCodes};
 
 /// The catalogue of cronward's own exit statuses; everything else is the job's.
@@ -197,6 +198,26 @@ pub enum RunEnd {
     },
 }
 
+/// What a job has written to `$CRONWARD_RUN_REPORT`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Report {
+    /// Its own measurements, by name; finite, each name once.
+    pub values: Vec<(String, f64)>,
+    /// Tags of this run beside those of the job, each key once.
+    pub tags: Vec<Tag>,
+}
+
+/// A file that a run was to produce.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Produced {
+    /// The pattern that it matches.
+    pub pattern: String,
+    /// Its path.
+    pub path: PathBuf,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
 /// Everything known of one run once it has ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
@@ -224,6 +245,10 @@ pub struct Run {
     pub stop_signal: Option<Signal>,
     /// Resources used.
     pub usage: Option<Usage>,
+    /// What the job reported of itself.
+    pub report: Report,
+    /// The files that it was to produce, as they were found, in the order of `--produces`.
+    pub produced: Vec<Produced>,
     /// How it is called.
     pub outcome: Outcome,
     /// Why, in words; `None` where there is nothing to say beyond the outcome.

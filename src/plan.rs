@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::expectation::{Expectation, Product};
 use crate::job::{CommandLine, Label, RunId, Tag};
 use crate::outcome::CodeMeaning;
 use crate::policy::AlertRule;
@@ -34,10 +35,18 @@ pub struct Plan {
     pub search_path: Option<OsString>,
     /// `--timeout` and `--kill-after`.
     pub time_limit: Option<TimeLimit>,
+    /// `--warn-after`; more than zero.
+    pub warn_after: Option<Duration>,
     /// `--lock` and what belongs to it.
     pub overlap: Option<OverlapRule>,
     /// `--ok-codes` and `--warn-codes`.
     pub codes: CodeMeaning,
+    /// `--expect`.
+    pub expectations: Vec<Expectation>,
+    /// `--produces`.
+    pub products: Vec<Product>,
+    /// `--max-age`; more than zero.
+    pub max_age: Option<Duration>,
     /// When failures become an alert.
     pub rule: AlertRule,
     /// Where notices go, as `KIND:TARGET`, nearest level only; empty: nowhere.

@@ -11,7 +11,7 @@ use crate::diagnostics::{say, stderr_is_terminal};
 use crate::job::{RunId, Signal};
 use crate::journal::{Claim, Committed, Journal};
 use crate::notice::{Finished, Notice, Start};
-use crate::outcome::{Ended, Ending, Exit, Outcome, Run, RunEnd, StartFailure, status};
+use crate::outcome::{Ended, Ending, Exit, Outcome, Report, Run, RunEnd, StartFailure, status};
 use crate::plan::{Plan, Summary};
 use crate::policy::{self, History, Judged, Judgement};
 use crate::sinks::Sink;
@@ -196,6 +196,8 @@ fn conclude(plan: &Plan, id: RunId, started_at: Timestamp, supervised: Supervise
         forwarded_signal: supervised.forwarded_signal,
         stop_signal: supervised.stop_signal,
         usage: supervised.usage,
+        report: Report::default(),
+        produced: Vec::new(),
         outcome,
         reason,
     }

@@ -16,6 +16,8 @@ pub enum Setting {
     Timeout,
     /// `--kill-after`
     KillAfter,
+    /// `--warn-after`
+    WarnAfter,
     /// `--lock`
     Lock,
     /// `--lock-wait`
@@ -26,6 +28,14 @@ pub enum Setting {
     OkCodes,
     /// `--warn-codes`
     WarnCodes,
+    /// `--expect`
+    Expect,
+    /// `--produces`
+    Produces,
+    /// `--schedule`
+    Schedule,
+    /// `--max-age`
+    MaxAge,
     /// `--alert-after`
     AlertAfter,
     /// `--realert`
@@ -48,6 +58,10 @@ pub enum Setting {
     Sensitive,
     /// `--send-args`
     SendArgs,
+    /// `--config`
+    Config,
+    /// `--no-config`
+    NoConfig,
     /// `--state-dir`
     StateDir,
     /// `--flush-deadline`
@@ -100,7 +114,7 @@ pub struct Row {
 }
 
 /// How many options there are.
-pub const COUNT: usize = 26;
+pub const COUNT: usize = 33;
 
 const fn row(
     setting: Setting,
@@ -128,12 +142,17 @@ pub static TABLE: [Row; COUNT] = [
     short('c', row(S::Command, "command", One("LINE"), Variable::None, "run LINE by /bin/sh -c; it may begin with CRONWARD_<OPTION>=VALUE words")),
     row(S::Timeout, "timeout", One("DUR"), OfTheRun, "TERM, then KILL, to all the job started after so long [default: 0s, never]"),
     row(S::KillAfter, "kill-after", One("DUR"), OfTheRun, "from TERM to KILL after a timeout [default: 10s]"),
+    row(S::WarnAfter, "warn-after", One("DUR"), OfTheRun, "report run.overdue each time the job has run that much longer [default: never]"),
     row(S::Lock, "lock", Nothing, OfTheRun, "no second run of this label at the same time; needs --label"),
     row(S::LockWait, "lock-wait", One("DUR"), OfTheRun, "how long --lock waits for the other run to end [default: 0s]"),
     row(S::LockExit, "lock-exit", One("N"), OfTheRun, "exit status of a run that --lock skipped [default: 75]"),
     row(S::OkCodes, "ok-codes", One("LIST"), OfTheRun, "exit codes that count as success, as '24,100-103' [default: 0, always]"),
     row(S::WarnCodes, "warn-codes", One("LIST"), OfTheRun, "exit codes that count as a warning [default: none]"),
-    row(S::AlertAfter, "alert-after", One("N"), OfTheRun, "failures in a row that open an alert [default: 1]"),
+    row(S::Expect, "expect", Many("[NAME=]BAND"), OfTheRun, "MIN..MAX that the wall time, or the reported value NAME, must lie in; repeatable"),
+    row(S::Produces, "produces", Many("GLOB[:BAND]"), OfTheRun, "file that a success must have written, and its size, as '1MiB..' or '50%..300%'"),
+    row(S::Schedule, "schedule", One("CRON"), OfTheRun, "when runs are due, as in a crontab; a run that does not come is noticed"),
+    row(S::MaxAge, "max-age", One("DUR"), OfTheRun, "how old the last success may be [default: any age]"),
+    row(S::AlertAfter, "alert-after", One("SPEC"), OfTheRun, "N failures in a row, N/M of the last M runs, or N/DUR open an alert [default: 1]"),
     row(S::Realert, "realert", One("DUR"), OfTheRun, "say it again while the alert is open and the job fails [default: never]"),
     row(S::RecoverAfter, "recover-after", One("N"), OfTheRun, "successes in a row that close an alert [default: 1]"),
     row(S::AlertKey, "alert-key", One("TEXT"), OfTheRun, "deduplication key of alerts [default: {host}/{label}]"),
@@ -144,6 +163,8 @@ pub static TABLE: [Row; COUNT] = [
     row(S::Namespace, "namespace", One("NAME"), OfTheHost, "first part of every metric name; {host} is filled in [default: cronward]"),
     row(S::Sensitive, "sensitive", Nothing, OfTheHost, "neither arguments nor output leave the host"),
     row(S::SendArgs, "send-args", Nothing, OfTheRun, "all arguments leave the host, not only the first word"),
+    row(S::Config, "config", One("FILE"), OfTheHost, "read this file instead of /etc/cronward.toml and ~/.config/cronward.toml"),
+    row(S::NoConfig, "no-config", Nothing, OfTheRun, "read no configuration file"),
     row(S::StateDir, "state-dir", One("DIR"), OfTheHost, "where state is kept [default: /var/lib/cronward or ~/.local/state/cronward]"),
     row(S::FlushDeadline, "flush-deadline", One("DUR"), OfTheHost, "longest time for all sinks together after the job [default: 5s]"),
     row(S::OwnGroup, "own-group", Nothing, OfTheRun, "run the job in a process group of its own"),
@@ -266,7 +287,8 @@ mod tests {
     fn only_what_speaks_of_the_host_is_inherited() {
         let inherited: Vec<_> =
             TABLE.iter().filter(|row| row.variable == OfTheHost).map(|row| row.long).collect();
-        assert_eq!(inherited, ["tag", "sink", "namespace", "sensitive", "state-dir", "flush-deadline"]);
+        let host = ["tag", "sink", "namespace", "sensitive", "config", "state-dir", "flush-deadline"];
+        assert_eq!(inherited, host);
     }
 
     #[test]

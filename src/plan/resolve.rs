@@ -29,8 +29,12 @@ pub fn resolve(configured: Configured, host: &impl Host) -> Result<(Plan, Levels
     let Configured { command, surroundings, levels, dry_run: _ } = configured;
     let plan = Plan {
         time_limit: time_limit(&levels)?,
+        warn_after: read(&levels, Setting::WarnAfter, "duration", values::positive_duration)?,
         overlap: overlap(&levels)?,
         codes: codes(&levels)?,
+        expectations: Vec::new(),
+        products: Vec::new(),
+        max_age: read(&levels, Setting::MaxAge, "duration", values::positive_duration)?,
         rule: alert_rule(&levels)?,
         sinks: lists::sinks(&levels)?,
         state_dir: state_dir(levels.nearest(Setting::StateDir), &surroundings, host)?,

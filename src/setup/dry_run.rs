@@ -63,16 +63,21 @@ fn settings(plan: &Plan, levels: &Levels) -> String {
 fn value(plan: &Plan, setting: Setting) -> Option<String> {
     let job = &plan.job;
     let text = match setting {
-        Setting::Command | Setting::DryRun => return None,
+        Setting::Command | Setting::DryRun | Setting::Config | Setting::NoConfig => return None,
         Setting::Label => job.label.to_string(),
         Setting::Tag => listed(job.tags.iter().map(ToString::to_string)),
         Setting::Timeout => span(plan.time_limit.map(|limit| limit.limit)),
         Setting::KillAfter => span(plan.time_limit.map(|limit| limit.grace)),
+        Setting::WarnAfter => span(plan.warn_after),
         Setting::Lock => on(plan.overlap.is_some()),
         Setting::LockWait => span(plan.overlap.map(|rule| rule.wait)),
         Setting::LockExit => plan.overlap.map_or_else(none, |rule| rule.exit_status.to_string()),
         Setting::OkCodes => codes(&plan.codes.ok),
         Setting::WarnCodes => codes(&plan.codes.warn),
+        Setting::Expect => listed(plan.expectations.iter().map(ToString::to_string)),
+        Setting::Produces => listed(plan.products.iter().map(ToString::to_string)),
+        Setting::Schedule => none(),
+        Setting::MaxAge => span(plan.max_age),
         Setting::AlertAfter => plan.rule.after.to_string(),
         Setting::Realert => span(plan.rule.realert),
         Setting::RecoverAfter => plan.rule.recover_after.to_string(),

@@ -10,7 +10,7 @@ use super::Opening;
 use crate::clock::Timestamp;
 use crate::job::{CommandLine, Label, RunId};
 use crate::notice::{Finished, Notice, Start};
-use crate::outcome::{Ending, Outcome, Run, RunEnd, Usage};
+use crate::outcome::{Ending, Outcome, Report, Run, RunEnd, Usage};
 use crate::plan::{JobFacts, Privacy, Severity, Variables};
 use crate::policy::{Alert, AlertAfter, AlertRule, History, Judged, judge};
 
@@ -49,6 +49,8 @@ pub fn run(outcome: Outcome, code: u8, reason: Option<&str>) -> Run {
         forwarded_signal: None,
         stop_signal: None,
         usage: Some(Usage { user: Duration::from_micros(8_500), max_rss_bytes: 1 << 20, ..Usage::default() }),
+        report: Report::default(),
+        produced: Vec::new(),
         outcome,
         reason: reason.map(str::to_owned),
     }

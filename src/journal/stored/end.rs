@@ -11,8 +11,8 @@ use super::Alert;
 use super::words::{Id, Word};
 use crate::base64::base64;
 use crate::clock::Timestamp;
-use crate::job::{CommandLine, RunId, Signal};
-use crate::outcome::{self, Ending, Outcome, Run, RunEnd, StartFailure};
+use crate::job::{CommandLine, RunId, Signal, Tag};
+use crate::outcome::{self, Ending, Outcome, Report, Run, RunEnd, StartFailure};
 use crate::policy::{Judgement, Verdict};
 
 /// How much of a command line is kept, in bytes: what ARG_MAX allows would make every line of the
@@ -54,6 +54,13 @@ pub(in crate::journal) struct End<'a> {
     reason: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     usage: Option<Usage>,
+    /// What the job reported of itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    custom: Vec<(Cow<'a, str>, f64)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    produced: Vec<Produced<'a>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     argv: Vec<Cow<'a, str>>,
     /// The words' bytes, if not all of them are text.
@@ -67,6 +74,13 @@ pub(in crate::journal) struct End<'a> {
     /// The alert that it has opened, repeated or closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     alert: Option<Alert>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Produced<'a> {
+    pattern: Cow<'a, str>,
+    path: Cow<'a, str>,
+    bytes: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -136,6 +150,14 @@ impl<'a> End<'a> {
             exit_status,
             reason: run.reason.as_deref().map(Cow::Borrowed),
             usage: run.usage.as_ref().map(Usage::of),
+            custom: run
+                .report
+                .values
+                .iter()
+                .map(|(name, value)| (Cow::Borrowed(&name[..]), *value))
+                .collect(),
+            tags: run.report.tags.iter().map(|tag| Cow::Owned(tag.to_string())).collect(),
+            produced: run.produced.iter().map(Produced::of).collect(),
             argv,
             argv_base64,
             argv_left_out,
@@ -201,6 +223,11 @@ impl<'a> End<'a> {
             forwarded_signal: self.forwarded_signal.map(Signal),
             stop_signal: self.stop_signal.map(Signal),
             usage: self.usage.as_ref().map(Usage::to_outcome),
+            report: Report {
+                values: self.custom.iter().map(|(name, value)| (name.to_string(), *value)).collect(),
+                tags: self.tags.iter().filter_map(|tag| Tag::parse(tag)).collect(),
+            },
+            produced: self.produced.iter().map(Produced::to_outcome).collect(),
             outcome: self.outcome.0,
             reason: self.reason.as_deref().map(str::to_owned),
         }
@@ -227,6 +254,24 @@ fn words_of(command: &CommandLine) -> (Vec<Cow<'_, str>>, Vec<String>, u32) {
         kept.iter().map(|word| base64(word.as_bytes())).collect()
     };
     (kept.into_iter().map(OsStr::to_string_lossy).collect(), bytes, left_out)
+}
+
+impl<'a> Produced<'a> {
+    fn of(found: &'a outcome::Produced) -> Self {
+        Self {
+            pattern: Cow::Borrowed(&found.pattern),
+            path: found.path.to_string_lossy(),
+            bytes: found.bytes,
+        }
+    }
+
+    fn to_outcome(&self) -> outcome::Produced {
+        outcome::Produced {
+            pattern: self.pattern.to_string(),
+            path: self.path.as_ref().into(),
+            bytes: self.bytes,
+        }
+    }
 }
 
 impl Usage {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::job::{RunId, Signal};
 use crate::notice::{Finished, Notice, Start};
-use crate::outcome::{Ended, Ending, Outcome, Run, RunEnd, Usage};
+use crate::outcome::{Ended, Ending, Outcome, Report, Run, RunEnd, Usage};
 use crate::plan::Plan;
 use crate::policy::{AlertAfter, History, Judged, judge};
 
@@ -86,6 +86,8 @@ fn run(plan: &Plan, ending: Ending) -> Run {
             max_rss_bytes: 32 * 1024 * 1024,
             ..Usage::default()
         }),
+        report: Report::default(),
+        produced: Vec::new(),
         outcome,
         reason,
     }
