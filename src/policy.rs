@@ -1,41 +1,19 @@
 //! PURE. When failures become an alert, and when the alert is over. The history of a job and one
 //! more run go in, the next history and a verdict come out; no file, no clock, no sink is known here.
 
-use std::num::NonZeroU32;
+mod rule;
+mod trouble;
+
 use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::job::RunId;
-use crate::outcome::{Outcome, Weight};
+use crate::outcome::{Outcome, Run, Weight};
+pub use rule::{AlertAfter, AlertRule};
+pub use trouble::{judge_overdue, judge_trouble};
 
 /// How many outcomes a history remembers: the largest M of `--alert-after N/M`.
 pub const RECENT_MAX: usize = 64;
-
-/// When failures become an alert, and when an alert ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AlertRule {
-    /// What opens an alert.
-    pub after: AlertAfter,
-    /// How often an open alert is repeated; `None`: never.
-    pub realert: Option<Duration>,
-    /// Successes in a row that close an alert.
-    pub recover_after: NonZeroU32,
-}
-
-/// What opens an alert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AlertAfter {
-    /// So many failures in a row.
-    InARow(NonZeroU32),
-}
-
-impl std::fmt::Display for AlertAfter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::InARow(failures) => write!(f, "{failures}"),
-        }
-    }
-}
 
 /// What is remembered of a job from run to run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -44,14 +22,22 @@ pub struct History {
     pub failures_in_a_row: u32,
     /// Successes since the last failure.
     pub successes_in_a_row: u32,
-    /// The last outcomes, newest last, at most [`RECENT_MAX`].
+    /// The last outcomes that were success or failure, newest last, at most [`RECENT_MAX`].
     pub recent: Vec<Outcome>,
+    /// When the last failures ended, newest last; only as many as the rule needs.
+    pub failure_times: Vec<Timestamp>,
     /// The alert that is open.
     pub alert: Option<Alert>,
+    /// Until when nobody is to be told of the alert.
+    pub muted_until: Option<Timestamp>,
+    /// When the job was first on record.
+    pub since: Option<Timestamp>,
     /// The last run that was a success.
     pub last_success: Option<Milestone>,
     /// The last run of all, skipped ones too.
     pub last: Option<LastRun>,
+    /// The sizes in bytes of what the last good run produced, by pattern.
+    pub sizes: Vec<(String, u64)>,
     /// How many runs had each outcome, in the order of [`Outcome::ALL`]; only ever grows.
     pub totals: [u64; Outcome::ALL.len()],
 }
@@ -72,6 +58,8 @@ pub struct LastRun {
     pub id: RunId,
     /// How it ended.
     pub outcome: Outcome,
+    /// When it was started; `None` on records of older versions.
+    pub started_at: Option<Timestamp>,
     /// When it ended, or was found to have ended.
     pub ended_at: Timestamp,
     /// Its wall time.
@@ -87,23 +75,21 @@ pub struct Alert {
     pub key: String,
     /// When it was opened.
     pub opened_at: Timestamp,
-    /// When anybody was last told of it.
-    pub notified_at: Timestamp,
+    /// When anybody was last told of it; `None`: nobody was, since the job is muted.
+    pub notified_at: Option<Timestamp>,
     /// Failures of the incident so far, those before the opening included.
     pub failures: u32,
+    /// A run that is counted in `failures` though it had not ended when the alert was opened.
+    pub counted: Option<RunId>,
 }
 
 /// One run as the policy sees it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Judged<'a> {
-    /// Its id.
-    pub id: RunId,
-    /// How it ended.
-    pub outcome: Outcome,
+    /// The run.
+    pub run: &'a Run,
     /// When it ended, or was found to have ended.
     pub ended_at: Timestamp,
-    /// Its wall time.
-    pub wall_time: Option<Duration>,
     /// The key that an alert would be opened under.
     pub alert_key: &'a str,
 }
@@ -115,9 +101,9 @@ pub enum Verdict {
     Healthy,
     /// Failures, but not enough for an alert.
     Failing,
-    /// This run opened the alert.
+    /// This run opened the alert, or is the first of it that anybody may be told of.
     Opened,
-    /// The alert was open and stays so; nobody is told.
+    /// The alert was open and stays so, or the job is muted; nobody is told.
     StillOpen,
     /// The alert was open and stays so; it is time to say it again.
     Repeat,
@@ -151,89 +137,144 @@ pub struct Judgement {
 }
 
 /// Judges a run by the history before it.
-pub fn judge(before: &History, run: &Judged<'_>, rule: &AlertRule) -> Judgement {
-    let mut history = remember(before, run);
+pub fn judge(before: &History, judged: &Judged<'_>, rule: &AlertRule) -> Judgement {
+    let mut history = remember(before, judged, rule);
+    let now = judged.ended_at;
+    let failed = judged.run.outcome.weight() == Weight::Failure;
     let Some(mut alert) = history.alert.take() else {
-        return without_alert(history, run, rule);
+        if failed && rule.after.holds(&history, now) {
+            let alert = Alert::new(judged.alert_key, now, history.failures_in_a_row);
+            return history.opened(alert, now);
+        }
+        let verdict = if history.failures_in_a_row > 0 { Verdict::Failing } else { Verdict::Healthy };
+        return Judgement { history, verdict, alert: None };
     };
-    let verdict = match run.outcome.weight() {
+    let recovered = history.successes_in_a_row >= rule.recover_after.get();
+    match judged.run.outcome.weight() {
         Weight::Failure => {
-            alert.failures = alert.failures.saturating_add(1);
-            let silent = run.ended_at.since(alert.notified_at);
-            if rule.realert.is_some_and(|every| silent >= every) {
-                alert.notified_at = run.ended_at;
-                Verdict::Repeat
-            } else {
-                Verdict::StillOpen
+            if alert.counted != Some(judged.run.id) {
+                alert.failures = alert.failures.saturating_add(1);
             }
+            history.still_open(alert, rule, now)
         }
-        Weight::Success if history.successes_in_a_row >= rule.recover_after.get() => {
-            return Judgement { history, verdict: Verdict::Closed, alert: Some(alert) };
+        Weight::Success if recovered && !rule.after.holds(&history, now) => {
+            // Of an alert that nobody was told of, nobody is told that it is over. One that was told is
+            // over also for who has muted the job since: an incident must not stay open for ever.
+            let verdict = if alert.notified_at.is_some() { Verdict::Closed } else { Verdict::Healthy };
+            Judgement { history, verdict, alert: Some(alert).filter(|_| verdict == Verdict::Closed) }
         }
-        Weight::Success | Weight::Neither => Verdict::StillOpen,
-    };
-    history.alert = Some(alert.clone());
-    Judgement { history, verdict, alert: Some(alert) }
+        Weight::Success | Weight::Neither => {
+            history.alert = Some(alert.clone());
+            Judgement { history, verdict: Verdict::StillOpen, alert: Some(alert) }
+        }
+    }
 }
 
 /// Judges a run whose history could not be read: a failure is reported at once, because nobody can
 /// say that it is not the one that would have opened the alert.
-pub fn judge_blind(run: &Judged<'_>) -> Judgement {
-    let history = remember(&History::default(), run);
-    match run.outcome.weight() {
-        Weight::Failure => open(history, run),
+pub fn judge_blind(judged: &Judged<'_>, rule: &AlertRule) -> Judgement {
+    let history = remember(&History::default(), judged, rule);
+    match judged.run.outcome.weight() {
+        Weight::Failure => {
+            let alert = Alert::new(judged.alert_key, judged.ended_at, history.failures_in_a_row);
+            history.opened(alert, judged.ended_at)
+        }
         Weight::Success | Weight::Neither => Judgement { history, verdict: Verdict::Healthy, alert: None },
     }
 }
 
-fn without_alert(history: History, run: &Judged<'_>, rule: &AlertRule) -> Judgement {
-    let failed = run.outcome.weight() == Weight::Failure;
-    let enough = match rule.after {
-        AlertAfter::InARow(failures) => history.failures_in_a_row >= failures.get(),
-    };
-    if failed && enough {
-        return open(history, run);
+impl Alert {
+    fn new(key: &str, now: Timestamp, failures: u32) -> Self {
+        let (id, key) = (RunId::new(), key.to_owned());
+        Self { id, key, opened_at: now, notified_at: None, failures, counted: None }
     }
-    let verdict = if history.failures_in_a_row > 0 { Verdict::Failing } else { Verdict::Healthy };
-    Judgement { history, verdict, alert: None }
 }
 
-fn open(mut history: History, run: &Judged<'_>) -> Judgement {
-    let alert = Alert {
-        id: RunId::new(),
-        key: run.alert_key.to_owned(),
-        opened_at: run.ended_at,
-        notified_at: run.ended_at,
-        failures: history.failures_in_a_row,
-    };
-    history.alert = Some(alert.clone());
-    Judgement { history, verdict: Verdict::Opened, alert: Some(alert) }
+impl History {
+    /// Whether nobody is to be told of the alert now.
+    pub fn is_muted(&self, now: Timestamp) -> bool {
+        self.muted_until.is_some_and(|until| now < until)
+    }
+
+    /// A new alert. The successes that close it are those that come from now on.
+    fn opened(mut self, alert: Alert, now: Timestamp) -> Judgement {
+        self.successes_in_a_row = 0;
+        self.first_told(alert, now)
+    }
+
+    /// An alert that nobody has been told of: now is the time, unless the job is muted.
+    fn first_told(mut self, mut alert: Alert, now: Timestamp) -> Judgement {
+        let muted = self.is_muted(now);
+        alert.notified_at = (!muted).then_some(now);
+        self.alert = Some(alert.clone());
+        let verdict = if muted { Verdict::StillOpen } else { Verdict::Opened };
+        Judgement { history: self, verdict, alert: Some(alert) }
+    }
+
+    /// An alert that was open before: whether it is time to say so again.
+    fn still_open(mut self, mut alert: Alert, rule: &AlertRule, now: Timestamp) -> Judgement {
+        let Some(notified_at) = alert.notified_at else { return self.first_told(alert, now) };
+        let due = rule.realert.is_some_and(|every| now.since(notified_at) >= every);
+        let verdict = if due && !self.is_muted(now) { Verdict::Repeat } else { Verdict::StillOpen };
+        if verdict == Verdict::Repeat {
+            alert.notified_at = Some(now);
+        }
+        self.alert = Some(alert.clone());
+        Judgement { history: self, verdict, alert: Some(alert) }
+    }
 }
 
 /// The history with one more run in it, before any alert is thought of.
-fn remember(before: &History, run: &Judged<'_>) -> History {
+fn remember(before: &History, judged: &Judged<'_>, rule: &AlertRule) -> History {
+    let Judged { run, ended_at, .. } = *judged;
     let mut history = before.clone();
-    match run.outcome.weight() {
-        Weight::Success => {
-            history.failures_in_a_row = 0;
-            history.successes_in_a_row = history.successes_in_a_row.saturating_add(1);
-            history.last_success = Some(Milestone { ended_at: run.ended_at, wall_time: run.wall_time });
-        }
-        Weight::Failure => {
-            history.failures_in_a_row = history.failures_in_a_row.saturating_add(1);
-            history.successes_in_a_row = 0;
-        }
-        Weight::Neither => {}
+    history.count(run.outcome, ended_at, rule);
+    if run.outcome.weight() == Weight::Success {
+        history.last_success = Some(Milestone { ended_at, wall_time: run.wall_time });
+        history.sizes = run.produced.iter().map(|file| (file.pattern.clone(), file.bytes)).collect();
     }
-    history.last =
-        Some(LastRun { id: run.id, outcome: run.outcome, ended_at: run.ended_at, wall_time: run.wall_time });
+    history.since = history.since.or(Some(run.started_at));
+    history.muted_until = history.muted_until.filter(|&until| ended_at < until);
+    history.last = Some(LastRun {
+        id: run.id,
+        outcome: run.outcome,
+        started_at: Some(run.started_at),
+        ended_at,
+        wall_time: run.wall_time,
+    });
     for (total, outcome) in history.totals.iter_mut().zip(Outcome::ALL) {
         *total = total.saturating_add(u64::from(outcome == run.outcome));
     }
-    history.recent.push(run.outcome);
-    let surplus = history.recent.len().saturating_sub(RECENT_MAX);
-    history.recent.drain(..surplus);
     history
+}
+
+impl History {
+    /// What the rules count by.
+    fn count(&mut self, outcome: Outcome, ended_at: Timestamp, rule: &AlertRule) {
+        match outcome.weight() {
+            Weight::Success => {
+                self.failures_in_a_row = 0;
+                self.successes_in_a_row = self.successes_in_a_row.saturating_add(1);
+            }
+            Weight::Failure => {
+                self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+                self.successes_in_a_row = 0;
+            }
+            Weight::Neither => return,
+        }
+        self.recent.push(outcome);
+        keep_newest(&mut self.recent, RECENT_MAX);
+        let moments = rule.after.moments_needed();
+        if moments > 0 && outcome.weight() == Weight::Failure {
+            self.failure_times.push(ended_at);
+        }
+        keep_newest(&mut self.failure_times, moments);
+    }
+}
+
+fn keep_newest<T>(list: &mut Vec<T>, most: usize) {
+    let surplus = list.len().saturating_sub(most);
+    list.drain(..surplus);
 }
 
 #[cfg(test)]

@@ -238,16 +238,11 @@ fn report(
 }
 
 fn judge(plan: &Plan, history: Option<&History>, run: &Run) -> Judgement {
-    let judged = Judged {
-        id: run.id,
-        outcome: run.outcome,
-        ended_at: run.ended_at.unwrap_or_else(Timestamp::now),
-        wall_time: run.wall_time,
-        alert_key: &plan.job.alert_key,
-    };
+    let judged =
+        Judged { run, ended_at: run.ended_at.unwrap_or_else(Timestamp::now), alert_key: &plan.job.alert_key };
     match history {
         Some(history) => policy::judge(history, &judged, &plan.rule),
-        None => policy::judge_blind(&judged),
+        None => policy::judge_blind(&judged, &plan.rule),
     }
 }
 

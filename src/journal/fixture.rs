@@ -76,13 +76,8 @@ impl Home {
     }
 
     pub(crate) fn judge(&self, history: Option<&History>, run: &Run) -> Judgement {
-        let judged = Judged {
-            id: run.id,
-            outcome: run.outcome,
-            ended_at: run.ended_at.unwrap_or_else(Timestamp::now),
-            wall_time: run.wall_time,
-            alert_key: "db1/backup",
-        };
+        let judged =
+            Judged { run, ended_at: run.ended_at.unwrap_or_else(Timestamp::now), alert_key: "db1/backup" };
         let rule = AlertRule {
             after: AlertAfter::InARow(NonZeroU32::new(self.threshold).unwrap()),
             realert: None,
@@ -90,7 +85,7 @@ impl Home {
         };
         match history {
             Some(history) => policy::judge(history, &judged, &rule),
-            None => policy::judge_blind(&judged),
+            None => policy::judge_blind(&judged, &rule),
         }
     }
 }

@@ -127,13 +127,7 @@ fn judge_without_rule(history: Option<&History>, run: &Run) -> Judgement {
         realert: None,
         recover_after: NonZeroU32::MAX,
     };
-    let judged = Judged {
-        id: run.id,
-        outcome: run.outcome,
-        ended_at: run.ended_at.unwrap_or(run.started_at),
-        wall_time: run.wall_time,
-        alert_key: "",
-    };
+    let judged = Judged { run, ended_at: run.ended_at.unwrap_or(run.started_at), alert_key: "" };
     policy::judge(history.unwrap_or(&History::default()), &judged, &rule)
 }
 

@@ -62,8 +62,20 @@ pub(super) struct Fold {
     successes: u32,
     #[serde(default)]
     recent: Letters,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    failure_times: Vec<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     alert: Option<Alert>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    muted_until: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<i64>,
+    /// Sizes of what the last good run produced, by pattern.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    sizes: Vec<(String, u64)>,
+    /// What the plan beside the journal is known by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) plan: Option<u64>,
     /// Only where it is not `last`, which it is of most jobs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_success: Option<Milestone>,
@@ -84,8 +96,13 @@ pub(super) struct Alert {
     id: Id,
     key: String,
     opened_at: i64,
-    notified_at: i64,
+    /// Absent while nobody has been told of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    notified_at: Option<i64>,
     failures: u32,
+    /// A run that is counted before its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    counted: Option<Id>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -99,6 +116,8 @@ struct Milestone {
 struct Last {
     run: Id,
     outcome: Word,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from: Option<i64>,
     at: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     wall_us: Option<u64>,
@@ -115,6 +134,10 @@ impl Fold {
             failures_in_a_row: self.failures,
             successes_in_a_row: self.successes,
             recent: self.recent.0.clone(),
+            failure_times: self.failure_times.iter().copied().map(Timestamp::from_millis).collect(),
+            muted_until: self.muted_until.map(Timestamp::from_millis),
+            since: self.since.map(Timestamp::from_millis),
+            sizes: self.sizes.clone(),
             alert: self.alert.as_ref().map(Alert::to_policy),
             last_success: self.last_success.or_else(|| self.last.as_ref()?.success()).map(|milestone| {
                 policy::Milestone {
@@ -125,6 +148,7 @@ impl Fold {
             last: self.last.as_ref().map(|last| policy::LastRun {
                 id: last.run.0,
                 outcome: last.outcome.0,
+                started_at: last.from.map(Timestamp::from_millis),
                 ended_at: Timestamp::from_millis(last.at),
                 wall_time: last.wall_us.map(end::duration),
             }),
@@ -137,10 +161,15 @@ impl Fold {
         self.failures = history.failures_in_a_row;
         self.successes = history.successes_in_a_row;
         self.recent.0.clone_from(&history.recent);
+        self.failure_times = history.failure_times.iter().map(|at| at.as_millis()).collect();
+        self.muted_until = history.muted_until.map(Timestamp::as_millis);
+        self.since = history.since.map(Timestamp::as_millis);
+        self.sizes.clone_from(&history.sizes);
         self.alert = history.alert.as_ref().map(Alert::of);
         self.last = history.last.map(|last| Last {
             run: Id(last.id),
             outcome: Word(last.outcome),
+            from: last.started_at.map(Timestamp::as_millis),
             at: last.ended_at.as_millis(),
             wall_us: last.wall_time.map(end::micros),
         });
@@ -168,8 +197,9 @@ impl Alert {
             id: Id(alert.id),
             key: alert.key.clone(),
             opened_at: alert.opened_at.as_millis(),
-            notified_at: alert.notified_at.as_millis(),
+            notified_at: alert.notified_at.map(Timestamp::as_millis),
             failures: alert.failures,
+            counted: alert.counted.map(Id),
         }
     }
 
@@ -178,8 +208,9 @@ impl Alert {
             id: self.id.0,
             key: self.key.clone(),
             opened_at: Timestamp::from_millis(self.opened_at),
-            notified_at: Timestamp::from_millis(self.notified_at),
+            notified_at: self.notified_at.map(Timestamp::from_millis),
             failures: self.failures,
+            counted: self.counted.map(|run| run.0),
         }
     }
 }

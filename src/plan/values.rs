@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::config::{Given, Levels};
 use crate::outcome::ExitCodes;
-use crate::policy::AlertAfter;
+use crate::policy::{AlertAfter, RECENT_MAX};
 use crate::settings::{Setting, UsageError, nearest};
 
 /// Longest duration: a century. Clocks can be added to it without overflow, on every platform.
@@ -136,10 +136,23 @@ pub fn count(text: &str) -> Result<NonZeroU32, String> {
 /// # Errors
 /// In words.
 pub fn alert_after(text: &str) -> Result<AlertAfter, String> {
-    if text.contains('/') {
-        return Err("'N/M' and 'N/DUR' are not built yet; write 'N' for so many failures in a row".to_owned());
+    let Some((failures, of)) = text.split_once('/') else { return count(text).map(AlertAfter::InARow) };
+    let failures = count(failures)?;
+    let most = RECENT_MAX;
+    if failures.get() as usize > most {
+        return Err(format!("so many failures are not remembered; write {most} at most before '/'"));
     }
-    count(text).map(AlertAfter::InARow)
+    if !of.bytes().all(|byte| byte.is_ascii_digit()) {
+        return positive_duration(of).map(|span| AlertAfter::Within { failures, span });
+    }
+    let runs = count(of)?;
+    if runs.get() as usize > most {
+        return Err(format!("so many runs are not remembered; write {most} at most behind '/'"));
+    }
+    if failures > runs {
+        return Err(format!("{failures} of {runs} runs cannot fail; write the smaller number first"));
+    }
+    Ok(AlertAfter::OfLast { failures, runs })
 }
 
 /// Digits and nothing else: [`str::parse`] would take a plus sign too.

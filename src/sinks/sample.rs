@@ -63,13 +63,7 @@ pub fn ended(job: JobFacts, before: &History, run: Run) -> Vec<Notice> {
         realert: Some(Duration::ZERO),
         recover_after: NonZeroU32::MIN,
     };
-    let judged = Judged {
-        id: run.id,
-        outcome: run.outcome,
-        ended_at: ENDED_AT,
-        wall_time: run.wall_time,
-        alert_key: &job.alert_key,
-    };
+    let judged = Judged { run: &run, ended_at: ENDED_AT, alert_key: &job.alert_key };
     let judgement = judge(before, &judged, &rule);
     let finished = Finished {
         run,
@@ -96,8 +90,9 @@ pub fn failing_history() -> History {
         id: RunId::new(),
         key: "db1/backup".into(),
         opened_at: Timestamp::from_millis(1_699_999_000_000),
-        notified_at: Timestamp::from_millis(1_699_999_000_000),
+        notified_at: Some(Timestamp::from_millis(1_699_999_000_000)),
         failures: 3,
+        counted: None,
     };
     History { failures_in_a_row: 3, alert: Some(alert), ..History::default() }
 }

@@ -246,10 +246,9 @@ fn what_means_nothing_is_refused_with_its_origin_and_a_hint() {
             "exit code '0' in --warn-codes always counts as success; leave it out".to_owned(),
         ),
         (
-            &["--alert-after", "3/5", "x"],
+            &["--alert-after", "5/3", "x"],
             &[],
-            "bad threshold '3/5' in --alert-after: 'N/M' and 'N/DUR' are not built yet; write 'N' for so many \
-             failures in a row"
+            "bad threshold '5/3' in --alert-after: 5 of 3 runs cannot fail; write the smaller number first"
                 .to_owned(),
         ),
         (

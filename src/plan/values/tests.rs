@@ -100,14 +100,33 @@ fn bad_exit_codes_are_named_one_by_one() {
 }
 
 #[test]
-fn thresholds_are_counts_of_at_least_one() {
+fn thresholds_are_so_many_failures_in_a_row_or_of_some_runs_or_within_a_time() {
+    let n = |n| NonZeroU32::new(n).unwrap();
+    assert_eq!(alert_after("3/5"), Ok(AlertAfter::OfLast { failures: n(3), runs: n(5) }));
+    let span = Duration::from_secs(3600);
+    assert_eq!(alert_after("5/1h"), Ok(AlertAfter::Within { failures: n(5), span }));
+    for text in ["1", "64/64", "5/1h 30m", "1/1s"] {
+        assert_eq!(alert_after(text).map(|after| after.to_string()), Ok(text.to_owned()));
+    }
+    for (text, why) in [
+        ("0/5", "write a number of 1 or more"),
+        ("5/3", "5 of 3 runs cannot fail; write the smaller number first"),
+        ("65/70", "so many failures are not remembered; write 64 at most before '/'"),
+        ("5/65", "so many runs are not remembered; write 64 at most behind '/'"),
+        ("5/0s", "it must be longer than nothing; leave the option out for never"),
+        ("5/1M", "months are not accepted; write '1m' for minutes"),
+        ("5/", "write a number of 1 or more"),
+        ("3/5/7", "not a time; write '90s', '4h' or '1h30m'"),
+    ] {
+        assert_eq!(alert_after(text), Err(why.to_owned()), "{text}");
+    }
+}
+
+#[test]
+fn a_plain_threshold_is_a_count_of_at_least_one() {
     assert_eq!(alert_after("100"), Ok(AlertAfter::InARow(NonZeroU32::new(100).unwrap())));
     for text in ["0", "", "-1", "+1", "1.5", "4294967296", "three"] {
         assert_eq!(alert_after(text), Err("write a number of 1 or more".to_owned()), "{text}");
-    }
-    for text in ["3/5", "5/1h"] {
-        let why = "'N/M' and 'N/DUR' are not built yet; write 'N' for so many failures in a row";
-        assert_eq!(alert_after(text), Err(why.to_owned()));
     }
 }
 

@@ -9,7 +9,7 @@ use crate::job::{RunId, Signal};
 use crate::notice::{Finished, Notice, Start};
 use crate::outcome::{Ended, Ending, Outcome, Report, Run, RunEnd, Usage};
 use crate::plan::Plan;
-use crate::policy::{AlertAfter, History, Judged, judge};
+use crate::policy::{AlertAfter, History, Judged, RECENT_MAX, judge};
 
 /// 2026-01-01T00:00:00Z.
 const STARTED_AT: Timestamp = Timestamp::from_millis(1_767_225_600_000);
@@ -35,23 +35,25 @@ fn failing_code(plan: &Plan) -> Option<u8> {
 
 /// A history that one more failure makes an alert of.
 fn on_the_brink(plan: &Plan) -> History {
-    match plan.rule.after {
-        AlertAfter::InARow(failures) => {
-            History { failures_in_a_row: failures.get() - 1, ..History::default() }
-        }
+    let failures = match plan.rule.after {
+        AlertAfter::InARow(failures)
+        | AlertAfter::OfLast { failures, .. }
+        | AlertAfter::Within { failures, .. } => failures.get() - 1,
+    };
+    // What the rules that look further back count by is no longer than their own bound.
+    let remembered = (failures as usize).min(RECENT_MAX);
+    History {
+        failures_in_a_row: failures,
+        recent: vec![Outcome::Failed; remembered],
+        failure_times: vec![STARTED_AT; remembered],
+        ..History::default()
     }
 }
 
 fn stages(plan: &Plan, ending: Ending, before: &History) -> Vec<Vec<Notice>> {
     let run = run(plan, ending);
     let start = Start { id: run.id, parent: run.parent, pid: PID, started_at: STARTED_AT };
-    let judged = Judged {
-        id: run.id,
-        outcome: run.outcome,
-        ended_at: ENDED_AT,
-        wall_time: run.wall_time,
-        alert_key: &plan.job.alert_key,
-    };
+    let judged = Judged { run: &run, ended_at: ENDED_AT, alert_key: &plan.job.alert_key };
     let judgement = judge(before, &judged, &plan.rule);
     let finished = Finished {
         run,
