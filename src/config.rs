@@ -116,7 +116,21 @@ impl Configured {
     }
 }
 
+impl Level {
+    /// Whether it is what configuration files say.
+    pub fn is_of_files(self) -> bool {
+        match self {
+            Self::Flag | Self::Line | Self::Variable | Self::Default => false,
+        }
+    }
+}
+
 impl Levels {
+    /// Every value of every level, nearest level first.
+    pub fn given(&self) -> &[Given] {
+        &self.given
+    }
+
     /// The nearest value of an option that takes one.
     pub fn nearest(&self, setting: Setting) -> Option<&Given> {
         self.given.iter().find(|given| given.origin.setting == setting)

@@ -18,6 +18,7 @@ mod os_error;
 mod outcome;
 mod plan;
 mod policy;
+mod program;
 mod run;
 mod settings;
 mod setup;

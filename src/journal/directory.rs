@@ -89,7 +89,7 @@ pub(super) struct Directory {
     owner: Uid,
 }
 
-/// Directories that have got a new entry, which is durable only once they are synced.
+/// Directories that have got a new entry, and new files, which are durable only once they are synced.
 pub(super) type Unsynced = Vec<Arc<OwnedFd>>;
 
 impl Directory {

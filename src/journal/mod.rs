@@ -7,9 +7,12 @@
 mod compaction;
 mod directory;
 mod fold;
+mod kept_plan;
 mod locks;
 mod overlap;
 mod read;
+mod reading;
+mod review;
 mod stored;
 mod tail;
 mod transaction;
@@ -31,9 +34,12 @@ use crate::policy::Judgement;
 use crate::sys::process::{LastWords, StartLine};
 use directory::{Access, Directory, Refusal, Unsynced};
 pub use fold::Judge;
+pub use kept_plan::{KeptOption, KeptPlan};
 use locks::Byte;
 pub use overlap::{Claim, OverlapLock};
 pub use read::{Entry, Remembered, UnderWayNow, entries};
+use reading::Reader;
+pub use review::{Amend, Amendment, Reviewed};
 
 /// The directory of all jobs, in the state directory.
 const JOBS: &str = "jobs";
@@ -47,6 +53,7 @@ pub struct Journal {
     label: Label,
     host: String,
     files: Result<Files, String>,
+    plan: Option<KeptPlan>,
     trouble: Option<String>,
     begun: bool,
     overlap_granted: bool,
@@ -101,10 +108,16 @@ impl Journal {
             label: label.clone(),
             host: under_way::plain_host(host),
             files,
+            plan: None,
             trouble: trouble.map(|why| format!("this run may not be remembered: {why}")),
             begun: false,
             overlap_granted: false,
         }
+    }
+
+    /// Has this plan kept beside the journal.
+    pub fn keep(&mut self, plan: KeptPlan) {
+        self.plan = Some(plan);
     }
 
     /// One line for stderr if something is wrong with the state; to be said once a run.
@@ -165,9 +178,11 @@ impl Journal {
 
     /// Reads the end of the journal while the command runs and there is nothing else to do. If nobody
     /// has written to it when the command has ended, it need not be read then.
+    ///
+    /// A plan that is new is put on record here: a first run that hangs must be known to `check`.
     pub fn read_ahead(&mut self) {
         if let Ok(files) = &mut self.files {
-            transaction::read_ahead(files);
+            transaction::read_ahead(files, self.plan.as_ref());
         }
     }
 
@@ -178,6 +193,23 @@ impl Journal {
         let journal = Arc::clone(&files.journal.as_ref().ok()?.fd);
         let directories = files.unsynced.clone();
         Some(move || sync(&journal, &directories))
+    }
+
+    /// Puts runs that have died on record, and what `amend` makes of what is remembered then. Nothing is
+    /// written if there is neither.
+    ///
+    /// # Errors
+    /// In words: the journal cannot be read, written or locked before the deadline.
+    pub fn review(
+        &mut self,
+        now: Timestamp,
+        deadline: Deadline,
+        judge: Judge<'_>,
+        amend: Amend<'_>,
+    ) -> Result<Reviewed, String> {
+        let reader = Reader { host: &self.host, own: None, now, judge };
+        let files = self.files.as_mut().map_err(|why| why.clone())?;
+        review::review(files, self.label.as_str(), &reader, deadline, amend)
     }
 
     /// Judges a run and puts it on record, with every run found to have died before it. It waits for
@@ -196,9 +228,14 @@ impl Journal {
                     run,
                     command,
                     label: &self.label,
-                    host: &self.host,
+                    plan: self.plan.as_ref(),
                     begun: self.begun,
-                    judge,
+                    reader: Reader {
+                        host: &self.host,
+                        own: Some(run.id),
+                        now: run.ended_at.unwrap_or(run.started_at),
+                        judge,
+                    },
                 };
                 transaction::commit(files, &subject, deadline)
             }

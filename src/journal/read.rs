@@ -7,6 +7,7 @@ use super::directory::{Access, Directory, Refusal, Unsynced};
 use super::locks::{self, Byte};
 use super::stored::Fold;
 use super::tail::{self, Condition};
+use super::under_way::Begun;
 use super::{JOBS, JOURNAL, LOCK, fold, under_way};
 use crate::clock::Timestamp;
 use crate::job::RunId;
@@ -43,6 +44,12 @@ pub struct UnderWayNow {
     pub pid: u32,
     /// Whether its cronward lives; if not, the next run will put it on record as `interrupted`.
     pub alive: bool,
+}
+
+impl UnderWayNow {
+    pub(super) fn of(begun: &Begun, alive: bool) -> Self {
+        Self { id: begun.id, started_at: begun.started_at, pid: begun.pid, alive }
+    }
 }
 
 /// Every job of a state directory by label; none if there is no such directory.
@@ -107,12 +114,10 @@ fn read_job(
     let mut under_way = Vec::new();
     if !fold.under_way.is_empty() {
         let lock = directory.file(LOCK, Access::Read, &mut Unsynced::new()).map_err(in_words)?;
-        under_way.extend(fold.under_way.iter().map(|begun| UnderWayNow {
-            id: begun.id,
-            started_at: begun.started_at,
-            pid: begun.pid,
-            alive: !fold::has_died(&begun, host, now)
-                || locks::is_held(&lock, Byte::of_run(begun.id)).unwrap_or(true),
+        under_way.extend(fold.under_way.iter().map(|begun| {
+            let alive = !fold::has_died(&begun, host, now)
+                || locks::is_held(&lock, Byte::of_run(begun.id)).unwrap_or(true);
+            UnderWayNow::of(&begun, alive)
         }));
     }
     let history = fold.history();

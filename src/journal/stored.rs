@@ -18,7 +18,8 @@ use crate::outcome::Weight;
 use crate::policy;
 use crate::sys::process::PID_DIGITS;
 pub(super) use end::End;
-use words::{Id, Letters, Totals, Word};
+pub(super) use words::Id;
+use words::{Letters, Totals, Word};
 
 /// Version of the format. It is raised only for what an older cronward must not add to.
 pub(super) const VERSION: u32 = 1;
@@ -28,14 +29,40 @@ pub(super) const BEGINNING: &[u8] = b"{\"v\":1,";
 
 /// A line to be written; the fold comes last, where it is the first to be torn.
 #[derive(Serialize)]
-struct Line<'a> {
-    v: u32,
+pub(super) struct Line<'a> {
+    pub(super) v: u32,
     /// Ends of runs that died, found and recorded by this one.
     #[serde(skip_serializing_if = "<[End]>::is_empty")]
-    lost: &'a [End<'a>],
-    end: &'a End<'a>,
+    pub(super) lost: &'a [End<'a>],
     #[serde(skip_serializing_if = "Option::is_none")]
-    fold: Option<&'a Fold>,
+    pub(super) end: Option<&'a End<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) remark: Option<&'a Remark<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) fold: Option<&'a Fold>,
+}
+
+impl Default for Line<'_> {
+    fn default() -> Self {
+        Self { v: VERSION, lost: &[], end: None, remark: None, fold: None }
+    }
+}
+
+/// Something that was noticed or decided, and is no end of a run.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Remark<'a> {
+    /// When.
+    pub(super) at: i64,
+    /// What, in one sentence.
+    pub(super) what: &'a str,
+    /// The run that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) run: Option<Id>,
+    /// What it made of the job.
+    pub(super) verdict: &'a str,
+    /// The alert that was opened, repeated or closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) alert: Option<Alert>,
 }
 
 /// A start as it is read; [`start_line`] writes it.
@@ -239,14 +266,21 @@ pub(super) fn start_line(run: RunId, at: Timestamp, host: &str) -> (Vec<u8>, usi
     (line.into_bytes(), pid_at)
 }
 
-/// The record of an outcome, newlines included: one write, so that it is there or not.
-pub(super) fn outcome_line(lost: &[End<'_>], end: &End<'_>, fold: Option<&Fold>) -> Vec<u8> {
-    let mut line = Vec::with_capacity(1024);
-    line.push(b'\n');
-    // Strings, numbers and maps with string keys always serialize, and a Vec takes everything.
-    let _ = serde_json::to_writer(&mut line, &Line { v: VERSION, lost, end, fold });
-    line.push(b'\n');
-    line
+impl<'a> Line<'a> {
+    /// The end of a run that nothing is folded into.
+    pub(super) fn of_end(end: &'a End<'a>) -> Self {
+        Self { end: Some(end), ..Self::default() }
+    }
+
+    /// The record as it stands in the file, newlines included: one write, so that it is there or not.
+    pub(super) fn written(&self) -> Vec<u8> {
+        let mut line = Vec::with_capacity(1024);
+        line.push(b'\n');
+        // Strings, numbers and maps with string keys always serialize, and a Vec takes everything.
+        let _ = serde_json::to_writer(&mut line, self);
+        line.push(b'\n');
+        line
+    }
 }
 
 /// What a line says.

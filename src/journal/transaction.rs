@@ -9,13 +9,13 @@ use std::time::Duration;
 use nix::sys::stat::fstat;
 
 use super::compaction::{self, write_whole};
-use super::fold::{self, Judge};
+use super::kept_plan::KeptPlan;
 use super::locks::{self, Byte, Held};
-use super::stored::{End, Fold, outcome_line};
-use super::tail::{self, Condition, LARGEST_WINDOW, Loose, Tail};
-use super::under_way::Begun;
+use super::reading::{Reader, Reading};
+use super::stored::{End, Line};
+use super::tail::{self, Condition, LARGEST_WINDOW};
 use super::{Committed, Files, JOURNAL, sync};
-use crate::clock::{Deadline, Timestamp};
+use crate::clock::Deadline;
 use crate::job::{CommandLine, Label};
 use crate::os_error;
 use crate::outcome::Run;
@@ -23,25 +23,22 @@ use crate::policy::{History, Judgement, Verdict};
 
 /// From this wall time on a run's start was synced, and so is its end.
 const LASTING: Duration = Duration::from_secs(1);
-/// So many runs under way are all asked whether they live.
-const ALL_PROBED: usize = 64;
-/// Of more, so many a time, in turn: with a thousand under way each question walks a thousand locks.
-const SOME_PROBED: usize = 4;
 
 /// The run that is put on record.
 pub(super) struct Subject<'a> {
     pub(super) run: &'a Run,
     pub(super) command: &'a CommandLine,
     pub(super) label: &'a Label,
-    pub(super) host: &'a str,
+    /// What is kept beside the journal.
+    pub(super) plan: Option<&'a KeptPlan>,
     /// Whether its start is on record.
     pub(super) begun: bool,
-    pub(super) judge: Judge<'a>,
+    pub(super) reader: Reader<'a>,
 }
 
 /// Whose turn it is to write a fold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Turn {
+pub(super) enum Turn {
     /// Ours.
     Ours,
     /// Somebody else's, for longer than we may wait.
@@ -49,14 +46,6 @@ enum Turn {
     /// Nobody's: there are no locks to be had here. Better to count and lose one of two that end in the
     /// same instant than not to count at all.
     Nobodys,
-}
-
-/// A journal that has been read.
-struct Reading {
-    fold: Fold,
-    condition: Condition,
-    seen: u64,
-    size: u64,
 }
 
 /// What has been written.
@@ -97,7 +86,7 @@ fn write(files: &mut Files, subject: &Subject<'_>, turn: Turn) -> Written {
         Some(_) | None => tail::read(&journal, size),
     };
     let reading = match tail {
-        Ok(tail) => understand(tail, size, subject),
+        Ok(tail) => Reading::of(tail, size, &subject.reader),
         // What is there may be fine and count again tomorrow, so it is not buried under a new fold.
         Err(error) => {
             let why = of_journal(files, format_args!("cannot be read: {}", os_error::words(error)));
@@ -129,7 +118,7 @@ fn of_journal(files: &Files, what: fmt::Arguments<'_>) -> String {
 }
 
 /// The journal that has the name now, and its size.
-fn current(files: &mut Files) -> Result<(Arc<OwnedFd>, u64), String> {
+pub(super) fn current(files: &mut Files) -> Result<(Arc<OwnedFd>, u64), String> {
     for _ in 0..3 {
         let journal = files.journal.as_ref().map_err(Clone::clone)?;
         let found = fstat(&journal.fd).map_err(os_error::words)?;
@@ -142,20 +131,23 @@ fn current(files: &mut Files) -> Result<(Arc<OwnedFd>, u64), String> {
 }
 
 /// See [`super::Journal::read_ahead`].
-pub(super) fn read_ahead(files: &mut Files) {
-    if let Ok((journal, size)) = current(files) {
-        // What cannot be read now is tried again, and complained of, when it is needed.
-        files.ahead = tail::read(&journal, size).ok().map(|tail| (size, tail));
+pub(super) fn read_ahead(files: &mut Files, plan: Option<&KeptPlan>) {
+    let Ok((journal, size)) = current(files) else { return };
+    // What cannot be read now is tried again, and complained of, when it is needed.
+    let Ok(mut tail) = tail::read(&journal, size) else { return };
+    if let (Some(plan), Ok(lock)) = (plan, &files.lock) {
+        let mut recorded = tail.fold.as_ref().and_then(|fold| fold.plan);
+        // Another who writes just now writes a plan, too; then the end of this run is early enough.
+        if !plan.is(recorded) && locks::try_lock(lock, Byte::TRANSACTION) == Ok(true) {
+            let lock = Arc::clone(lock);
+            let _held = Held::new(&lock, Byte::TRANSACTION);
+            plan.keep(&files.directory, &mut recorded, &mut files.unsynced);
+        }
+        if let Some(fold) = &mut tail.fold {
+            fold.plan = recorded;
+        }
     }
-}
-
-fn understand(mut tail: Tail, size: u64, subject: &Subject<'_>) -> Reading {
-    // It is under way no more: its end is what is being put on record.
-    let is_own = |record: &Loose| matches!(record, Loose::Start(begun) if begun.id == subject.run.id);
-    tail.loose.retain(|record| !is_own(record));
-    let mut fold = tail.fold.map_or_else(Fold::default, |fold| *fold);
-    fold::catch_up(&mut fold, tail.loose, subject.judge);
-    Reading { fold, condition: tail.condition, seen: tail.seen, size }
+    files.ahead = Some((size, tail));
 }
 
 /// The transaction as it is meant to be.
@@ -166,34 +158,27 @@ fn in_turn(
     journal: &OwnedFd,
     mut reading: Reading,
 ) -> Written {
-    let lost = lost_runs(files, subject, journal, &mut reading);
+    let lost = reading.take_lost(files, journal, &subject.reader);
+    let readable = reading.is_readable();
     let mut fold = reading.fold;
-    let readable = reading.condition == Condition::Sound;
     let before = fold.history();
-    let mut history = readable.then(|| before.clone());
-    let boot = if lost.is_empty() { None } else { Timestamp::of_boot() };
-    let lost: Vec<(Run, Judgement)> = lost
-        .iter()
-        .map(|begun| {
-            fold.under_way.remove(begun.id);
-            let run = fold::lost_run(begun, subject.host, boot);
-            let judgement = (subject.judge)(history.as_ref(), &run);
-            history = Some(judgement.history.clone());
-            (run, judgement)
-        })
-        .collect();
-    let mut own = (subject.judge)(history.as_ref(), subject.run);
+    let latest = lost.last().map(|(_, judgement)| judgement.history.clone());
+    let history = latest.or_else(|| readable.then(|| before.clone()));
+    let mut own = (subject.reader.judge)(history.as_ref(), subject.run);
 
     fold.under_way.remove(subject.run.id);
     fold.set_history(&own.history);
     fold.label.clear();
     fold.label.push_str(subject.label.as_str());
+    if let (Turn::Ours, Some(plan)) = (turn, subject.plan) {
+        plan.keep(&files.directory, &mut fold.plan, &mut files.unsynced);
+    }
     let under_way = fold.under_way.size();
     let ends: Vec<End<'_>> = lost.iter().map(|(run, judgement)| End::of(run, None, judgement)).collect();
     let end = End::of(subject.run, Some(subject.command), &own);
     let mut record = |seen| {
         fold.seen = seen;
-        outcome_line(&ends, &end, Some(&fold))
+        Line { lost: &ends, end: Some(&end), fold: Some(&fold), ..Line::default() }.written()
     };
 
     let line = record(reading.seen);
@@ -235,50 +220,11 @@ fn in_turn(
     Written { committed: Committed { lost, own, history_readable, trouble }, worth_a_sync }
 }
 
-/// The runs whose cronward has died. Its byte is free once it is dead; and what it wrote before that
-/// may have come after our reading, so the journal is read again before anybody is said to be lost.
-fn lost_runs(files: &Files, subject: &Subject<'_>, journal: &OwnedFd, reading: &mut Reading) -> Vec<Begun> {
-    let Ok(lock) = &files.lock else { return Vec::new() };
-    let dead = dead_runs(lock, subject, &mut reading.fold);
-    if dead.is_empty() {
-        return dead;
-    }
-    let again = fstat(journal).and_then(|found| {
-        let size = found.st_size.unsigned_abs();
-        tail::read(journal, size).map(|tail| understand(tail, size, subject))
-    });
-    match again {
-        Ok(again) => {
-            *reading = again;
-            dead.into_iter().filter(|begun| reading.fold.under_way.contains(begun.id)).collect()
-        }
-        // Somebody will find them another time.
-        Err(_) => Vec::new(),
-    }
-}
-
-fn dead_runs(lock: &OwnedFd, subject: &Subject<'_>, fold: &mut Fold) -> Vec<Begun> {
-    let many = fold.under_way.iter().nth(ALL_PROBED).is_some();
-    let probed = if many { SOME_PROBED } else { ALL_PROBED };
-    let now = subject.run.ended_at.unwrap_or(subject.run.started_at);
-    let dead = fold
-        .under_way
-        .iter()
-        .take(probed)
-        .filter(|begun| begun.id != subject.run.id && fold::has_died(begun, subject.host, now))
-        .filter(|begun| locks::is_held(lock, Byte::of_run(begun.id)) == Ok(false))
-        .collect();
-    if many {
-        fold.under_way.put_back(probed);
-    }
-    dead
-}
-
 /// Puts the run on record for the next one to count, and judges it by what can be read.
 fn late(files: &mut Files, subject: &Subject<'_>, reading: &Reading) -> Written {
     let before = reading.fold.history();
-    let own = (subject.judge)(Some(&before), subject.run);
-    let line = outcome_line(&[], &End::of(subject.run, Some(subject.command), &own), None);
+    let own = (subject.reader.judge)(Some(&before), subject.run);
+    let line = Line::of_end(&End::of(subject.run, Some(subject.command), &own)).written();
     let written = append_loose(files, subject, &line);
     let worth_a_sync = written.is_ok();
     let (own, history_readable) = match written {
@@ -291,9 +237,9 @@ fn late(files: &mut Files, subject: &Subject<'_>, reading: &Reading) -> Written 
 
 /// Judges the run without its history, and puts it on record if `recorded`.
 fn blind(files: &mut Files, subject: &Subject<'_>, recorded: bool, why: String) -> Written {
-    let own = (subject.judge)(None, subject.run);
+    let own = (subject.reader.judge)(None, subject.run);
     if recorded {
-        let line = outcome_line(&[], &End::of(subject.run, Some(subject.command), &own), None);
+        let line = Line::of_end(&End::of(subject.run, Some(subject.command), &own)).written();
         // That something is wrong is being said already.
         let _ = append_loose(files, subject, &line);
     }
@@ -305,7 +251,7 @@ fn blind(files: &mut Files, subject: &Subject<'_>, recorded: bool, why: String) 
 }
 
 fn unwritten(subject: &Subject<'_>, why: String) -> Written {
-    let own = (subject.judge)(None, subject.run);
+    let own = (subject.reader.judge)(None, subject.run);
     let trouble = Some(format!("this run is not remembered: {why}"));
     Written {
         committed: Committed { lost: Vec::new(), own, history_readable: false, trouble },
@@ -317,16 +263,16 @@ fn unwritten(subject: &Subject<'_>, why: String) -> Written {
 /// that is one of several it takes would never be counted, so it is judged as if nothing were
 /// known: fail loud.
 fn uncounted(subject: &Subject<'_>, before: Option<&History>) -> (Judgement, bool) {
-    let own = (subject.judge)(before, subject.run);
+    let own = (subject.reader.judge)(before, subject.run);
     match own.verdict {
-        Verdict::Failing => ((subject.judge)(None, subject.run), false),
+        Verdict::Failing => ((subject.reader.judge)(None, subject.run), false),
         Verdict::Healthy | Verdict::Opened | Verdict::StillOpen | Verdict::Repeat | Verdict::Closed => {
             (own, before.is_some())
         }
     }
 }
 
-fn append(files: &Files, line: &[u8]) -> Result<(), String> {
+pub(super) fn append(files: &Files, line: &[u8]) -> Result<(), String> {
     let fail = |why: &str| {
         format!("this run is not remembered: {}", of_journal(files, format_args!("cannot be written: {why}")))
     };

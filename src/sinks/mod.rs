@@ -130,6 +130,11 @@ pub static KINDS: &[Kind] = &[
 const NOT_BUILT_YET: &[&str] =
     &["textfile", "pushgateway", "otlp", "ping", "webhook", "pagerduty", "slack", "syslog"];
 
+/// Whether the target of a kind is itself a secret, as a URL that anybody may post to.
+pub fn target_is_secret(kind: &str) -> bool {
+    ["ping", "webhook", "pagerduty", "slack"].contains(&kind)
+}
+
 /// What each sink would send for some notices, of those that it wants: its name, and one text a
 /// datagram, line or request.
 pub fn preview(sinks: &[Arc<dyn Sink>], notices: &[Notice]) -> Vec<(String, Vec<String>)> {

@@ -1,7 +1,7 @@
 //! Journals that were cut, torn, sprinkled with rubbish or overgrown, read from memory.
 
 use super::super::fixture::ended;
-use super::super::stored::{outcome_line, start_line};
+use super::super::stored::{Line, start_line};
 use super::*;
 use crate::clock::Timestamp;
 use crate::job::RunId;
@@ -22,7 +22,7 @@ fn start() -> Vec<u8> {
 fn end(fold: Option<&Fold>) -> Vec<u8> {
     let run = ended(Outcome::Failed);
     let judgement = Judgement { history: History::default(), verdict: Verdict::Failing, alert: None };
-    outcome_line(&[], &End::of(&run, None, &judgement), fold)
+    Line { end: Some(&End::of(&run, None, &judgement)), fold, ..Line::default() }.written()
 }
 
 /// A fold that can be told from others by its label.

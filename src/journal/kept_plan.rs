@@ -1,0 +1,342 @@
+//! The plan of a job, kept beside its journal for those who come when no run does: `check`, which must
+//! know what is due and whom to tell, and a run whose configuration cannot be read. Kept is what was
+//! given, not what it came to, so that a default that changes with a version changes here too.
+//! Rewritten when it changes, and the journal remembers by a hash what is there, so that an
+//! ordinary run neither reads nor writes it.
+
+use std::ffi::{CStr, OsStr, OsString};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use nix::errno::Errno;
+use nix::fcntl::renameat;
+use nix::sys::stat::fstat;
+use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
+use serde::{Deserialize, Serialize};
+
+use super::compaction::write_whole;
+use super::directory::{Access, Directory, Refusal, Unsynced};
+use super::tail::read_range;
+use crate::clock::Timestamp;
+use crate::config::Levels;
+use crate::job::CommandLine;
+use crate::plan::Plan;
+use crate::program::Program;
+use crate::settings::Setting;
+
+/// The file, in a job's directory.
+const PLAN: &CStr = c"plan.json";
+const REPLACEMENT: &CStr = c"plan.json.new";
+/// Version of the form.
+const VERSION: u32 = 1;
+/// A larger file is none of ours.
+const SIZE_MAX: u64 = 4 * 1024 * 1024;
+/// How many changes are remembered.
+const CHANGES_MAX: usize = 16;
+/// Longest value that is shown of a change, in characters.
+const SHOWN_MAX: usize = 80;
+
+/// What was given to the last run of a job.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct KeptPlan {
+    v: u32,
+    /// When it was written, in milliseconds since 1970.
+    at: i64,
+    label: String,
+    host: String,
+    /// Effective user id.
+    user: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    command: Vec<String>,
+    /// Whether the command is a line for the shell.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    shell: bool,
+    /// Options by their long names, nearest level first.
+    given: Vec<Given>,
+    /// What sinks read of the environment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    variables: Vec<(String, String)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    program: Option<Program>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    changes: Vec<Change>,
+    #[serde(skip)]
+    fingerprint: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Given {
+    option: String,
+    value: String,
+    /// Whether a configuration file gave it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    by_file: bool,
+}
+
+/// Something that was not as it had been for the run before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Change {
+    at: i64,
+    what: String,
+}
+
+/// An option that was given to the last run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptOption {
+    /// Which.
+    pub setting: Setting,
+    /// Its text; of a list, one element.
+    pub text: OsString,
+    /// Whether a configuration file gave it.
+    pub by_file: bool,
+}
+
+impl KeptPlan {
+    /// What was given to this run. Secrets are left out: of a sink whose target is one only a reference
+    /// to it is kept, and no variable that is named after a key.
+    pub fn of(plan: &Plan, levels: &Levels) -> Self {
+        let (command, shell) = match &plan.job.command {
+            CommandLine::Words(words) => (words.iter().map(|word| text(word)).collect(), false),
+            CommandLine::Shell(line) => (vec![text(line)], true),
+        };
+        let given = levels.given().iter().map(|given| Given {
+            option: given.origin.setting.row().long.to_owned(),
+            value: text(&given.text),
+            by_file: given.origin.level.is_of_files(),
+        });
+        let mut kept = Self {
+            v: VERSION,
+            label: plan.job.label.as_str().to_owned(),
+            host: plan.job.host.clone(),
+            user: geteuid().as_raw(),
+            path: plan.search_path.as_deref().map(text),
+            command,
+            shell,
+            given: given.filter(|given| !is_secret(given)).collect(),
+            variables: plan.variables.0.iter().filter(|(name, _)| !names_a_secret(name)).cloned().collect(),
+            ..Self::default()
+        };
+        kept.fingerprint = kept.hash();
+        kept
+    }
+
+    /// What a file that is read says.
+    fn read(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice::<Self>(bytes).ok().filter(|kept| kept.v == VERSION)
+    }
+
+    /// The label of the job.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// The name of the host that it ran on.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// What is run.
+    pub fn command(&self) -> CommandLine {
+        match &self.command[..] {
+            [line] if self.shell => CommandLine::Shell(line.into()),
+            words => CommandLine::Words(words.iter().map(OsString::from).collect()),
+        }
+    }
+
+    /// `PATH` of the run.
+    pub fn search_path(&self) -> Option<&OsStr> {
+        self.path.as_deref().map(OsStr::new)
+    }
+
+    /// What sinks read of the environment.
+    pub fn variables(&self) -> &[(String, String)] {
+        &self.variables
+    }
+
+    /// The options that were given to it, nearest level first; one that this version does not know is
+    /// passed over.
+    pub fn options(&self) -> impl Iterator<Item = KeptOption> + '_ {
+        self.given.iter().filter_map(|given| {
+            let setting = Setting::of_long(given.option.as_bytes())?;
+            Some(KeptOption { setting, text: OsString::from(&given.value), by_file: given.by_file })
+        })
+    }
+
+    /// What has changed after a moment, oldest first.
+    pub fn changes_since(&self, moment: Timestamp) -> impl Iterator<Item = &str> {
+        let after = move |change: &&Change| change.at > moment.as_millis();
+        self.changes.iter().filter(after).map(|change| &change.what[..])
+    }
+
+    /// The program as it was when the plan was written.
+    pub fn program(&self) -> Option<&Program> {
+        self.program.as_ref()
+    }
+
+    /// Whether it is the one that the journal knows by this hash.
+    pub(super) fn is(&self, recorded: Option<u64>) -> bool {
+        recorded == Some(self.fingerprint)
+    }
+
+    /// Writes it in the place of what is there, unless that is the same: `recorded` is the hash that the
+    /// journal knows it by. To be called by whoever holds the transaction lock. What cannot be written
+    /// is tried again by the next run.
+    pub(super) fn keep(&self, directory: &Directory, recorded: &mut Option<u64>, unsynced: &mut Unsynced) {
+        if self.is(*recorded) {
+            return;
+        }
+        let before = read(directory).ok().flatten();
+        let mut kept = self.clone();
+        kept.at = Timestamp::now().as_millis();
+        kept.program = Program::of(&kept.command(), kept.search_path());
+        // Where every run has another tag, as in CI, nobody waits for a disk because of it.
+        let mut worth_a_sync = true;
+        if let Some(before) = before {
+            worth_a_sync = kept.take_changes(before);
+        }
+        // Strings, numbers and lists of them always serialize.
+        let bytes = serde_json::to_vec(&kept).unwrap_or_default();
+        if let Ok(file) = replace(directory, &bytes) {
+            *recorded = Some(self.fingerprint);
+            if worth_a_sync {
+                unsynced.extend([Arc::new(file), Arc::clone(directory.fd())]);
+            }
+        }
+    }
+
+    /// Adds what differs from the plan before to the changes that it remembers; whether anything does.
+    fn take_changes(&mut self, before: Self) -> bool {
+        let at = self.at;
+        let differences = differences(&before, self);
+        self.changes = before.changes;
+        self.changes.extend(differences.into_iter().map(|what| Change { at, what }));
+        let surplus = self.changes.len().saturating_sub(CHANGES_MAX);
+        self.changes.drain(..surplus);
+        self.changes.last().is_some_and(|change| change.at == at)
+    }
+
+    /// 64-bit FNV-1a over all that was given.
+    fn hash(&self) -> u64 {
+        let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
+        for word in [&self.label, &self.host].into_iter().chain(&self.path).chain(&self.command) {
+            hash.take(word);
+        }
+        for given in &self.given {
+            hash.take(&given.option);
+            hash.take(&given.value);
+            hash.take(if given.by_file { "file" } else { "" });
+        }
+        for (name, value) in &self.variables {
+            hash.take(name);
+            hash.take(value);
+        }
+        hash.0 ^ u64::from(self.user) ^ u64::from(self.shell) << 32
+    }
+}
+
+struct Fnv(u64);
+
+impl Fnv {
+    /// A word and an end that no text has.
+    fn take(&mut self, word: &str) {
+        for byte in word.bytes().chain([0xff]) {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+}
+
+fn text(word: &OsStr) -> String {
+    word.to_string_lossy().into_owned()
+}
+
+/// Whether a value is a sink with a secret written out in its target.
+fn is_secret(given: &Given) -> bool {
+    let word = given.value.strip_prefix('+').unwrap_or(&given.value);
+    given.option == Setting::Sink.row().long
+        && word.split_once(':').is_some_and(|(kind, target)| {
+            crate::sinks::target_is_secret(kind)
+                && !target.starts_with("file:")
+                && !target.starts_with("env:")
+        })
+}
+
+fn names_a_secret(variable: &str) -> bool {
+    ["KEY", "TOKEN", "SECRET", "PASS"].iter().any(|word| variable.contains(word))
+}
+
+/// What a person would want to know of the difference between two plans.
+fn differences(before: &KeptPlan, now: &KeptPlan) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut differs = |what: &str, old: &str, new: &str| {
+        if old != new {
+            all.push(format!("{what} changed from '{}' to '{}'", shown(old), shown(new)));
+        }
+    };
+    differs("host name", &before.host, &now.host);
+    differs("user", &before.user.to_string(), &now.user.to_string());
+    differs("command", &before.command.join(" "), &now.command.join(" "));
+    differs("PATH", before.path.as_deref().unwrap_or_default(), now.path.as_deref().unwrap_or_default());
+    let mut options: Vec<&str> = Vec::new();
+    for given in before.given.iter().chain(&now.given) {
+        // Tags may differ with every run, and nothing fails for them.
+        if given.option != Setting::Tag.row().long && !options.contains(&&given.option[..]) {
+            options.push(&given.option);
+        }
+    }
+    for option in options {
+        let values = |plan: &KeptPlan| -> String {
+            let same = plan.given.iter().filter(|given| given.option == option);
+            same.map(|given| given.value.as_str()).collect::<Vec<_>>().join(" ")
+        };
+        differs(&format!("configuration: {option}"), &values(before), &values(now));
+    }
+    all
+}
+
+fn shown(value: &str) -> String {
+    match value.char_indices().nth(SHOWN_MAX) {
+        None => value.to_owned(),
+        Some((end, _)) => format!("{}…", &value[..end]),
+    }
+}
+
+/// The plan in a job's directory; `None` if there is none.
+///
+/// # Errors
+/// In words: it cannot be read, or is not one of this version.
+pub(super) fn read(directory: &Directory) -> Result<Option<KeptPlan>, String> {
+    let path = directory.path_of(PLAN);
+    let fail = |why: &str| format!("'{}' {why}", path.display());
+    let file = match directory.file(PLAN, Access::Read, &mut Unsynced::new()) {
+        Ok(file) => file,
+        Err(refusal) if refusal.is_absence() => return Ok(None),
+        Err(refusal) => return Err(refusal.to_string()),
+    };
+    let in_words = |error: Errno| fail(&format!("cannot be read: {}", crate::os_error::words(error)));
+    let size = fstat(&file).map_err(in_words)?.st_size.unsigned_abs();
+    if size > SIZE_MAX {
+        return Err(fail("is larger than any that cronward writes"));
+    }
+    let bytes = read_range(&file, 0, size).map_err(in_words)?;
+    KeptPlan::read(&bytes)
+        .map(Some)
+        .ok_or_else(|| fail("cannot be understood; the next run writes a new one"))
+}
+
+/// Puts a plan with this content in the place of what is there.
+fn replace(directory: &Directory, bytes: &[u8]) -> Result<OwnedFd, Refusal> {
+    let refuse = |error| Refusal::Error(directory.path_of(PLAN), error);
+    match unlinkat(directory.fd(), REPLACEMENT, UnlinkatFlags::NoRemoveDir) {
+        // Left behind by one that died here.
+        Ok(()) | Err(Errno::ENOENT) => {}
+        Err(error) => return Err(refuse(error)),
+    }
+    let new = directory.create_new(REPLACEMENT).map_err(refuse)?;
+    write_whole(&new, bytes).map_err(refuse)?;
+    renameat(directory.fd(), REPLACEMENT, directory.fd(), PLAN).map_err(refuse)?;
+    Ok(new)
+}
+
+#[cfg(test)]
+mod tests;
