@@ -4,6 +4,7 @@
 #![cfg_attr(not(test), no_main)]
 
 mod base64;
+mod changes;
 mod cli;
 mod clock;
 mod config;

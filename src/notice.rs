@@ -5,14 +5,15 @@ mod event;
 mod measure;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::job::RunId;
 use crate::outcome::Run;
 use crate::plan::JobFacts;
-use crate::policy::{Alert, History, Verdict};
+use crate::policy::{Alert, History, Judgement, Verdict};
 
-pub use event::{Audience, command_for, event_json};
+pub use event::{Audience, changes_for, command_for, event_json};
 pub use measure::{MetricKind, Tagged, measurements, value_tags};
 
 /// One thing that sinks are told, with an identity of its own.
@@ -33,14 +34,57 @@ pub struct Notice {
 pub enum News {
     /// A run was started.
     Started(Start),
+    /// A run is taking longer than it should.
+    Overdue(Overdue),
     /// A run ended.
     Finished(Arc<Finished>),
-    /// A run ended and opened the alert.
-    Opened(Arc<Finished>, Alert),
-    /// A run ended, the alert is still open, and it is time to say so again.
-    Repeated(Arc<Finished>, Alert),
-    /// A run ended and closed the alert.
-    Closed(Arc<Finished>, Alert),
+    /// The alert was opened.
+    Opened(Turn),
+    /// The alert is still open, and it is time to say so again.
+    Repeated(Turn),
+    /// The alert was closed.
+    Closed(Turn),
+}
+
+/// A turn that an alert has taken.
+#[derive(Debug, Clone)]
+pub struct Turn {
+    /// The alert.
+    pub alert: Alert,
+    /// What it was that turned it.
+    pub cause: Cause,
+    /// What has changed since the last success; only of an alert that was opened.
+    pub changed: Vec<Changed>,
+}
+
+/// Something that has changed since the last success, in one sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// For this host.
+    pub full: String,
+    /// Without arguments and whatever else may be nobody else's business.
+    pub brief: String,
+}
+
+/// What turned an alert.
+#[derive(Debug, Clone)]
+pub enum Cause {
+    /// A run that ended.
+    Run(Arc<Finished>),
+    /// Something that was noticed or decided while no run ended: in one sentence, with the run that is
+    /// under way, if it is about one.
+    Noticed(String, Option<Start>),
+}
+
+/// A run that takes longer than it should.
+#[derive(Debug, Clone)]
+pub struct Overdue {
+    /// The run.
+    pub start: Start,
+    /// For how long it has been running.
+    pub elapsed: Duration,
+    /// In one sentence.
+    pub reason: String,
 }
 
 /// What is known of a run when it starts.
@@ -74,18 +118,68 @@ impl News {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Started(_) => "run.started",
+            Self::Overdue(_) => "run.overdue",
             Self::Finished(_) => "run.finished",
-            Self::Opened(..) => "alert.opened",
-            Self::Repeated(..) => "alert.repeated",
-            Self::Closed(..) => "alert.closed",
+            Self::Opened(_) => "alert.opened",
+            Self::Repeated(_) => "alert.repeated",
+            Self::Closed(_) => "alert.closed",
         }
     }
 
-    /// The alert, if this is news of one.
-    pub fn alert(&self) -> Option<&Alert> {
+    /// The turn of the alert, if this is news of one.
+    pub fn turn(&self) -> Option<&Turn> {
         match self {
-            Self::Started(_) | Self::Finished(_) => None,
-            Self::Opened(_, alert) | Self::Repeated(_, alert) | Self::Closed(_, alert) => Some(alert),
+            Self::Started(_) | Self::Overdue(_) | Self::Finished(_) => None,
+            Self::Opened(turn) | Self::Repeated(turn) | Self::Closed(turn) => Some(turn),
+        }
+    }
+
+    /// The run that has ended, if this is news of one.
+    pub fn finished(&self) -> Option<&Arc<Finished>> {
+        match self {
+            Self::Started(_) | Self::Overdue(_) => None,
+            Self::Finished(finished) => Some(finished),
+            Self::Opened(turn) | Self::Repeated(turn) | Self::Closed(turn) => turn.cause.finished(),
+        }
+    }
+
+    /// The run that is under way, if this is news of one.
+    pub fn under_way(&self) -> Option<&Start> {
+        match self {
+            Self::Started(start) | Self::Overdue(Overdue { start, .. }) => Some(start),
+            Self::Finished(_) => None,
+            Self::Opened(turn) | Self::Repeated(turn) | Self::Closed(turn) => match &turn.cause {
+                Cause::Run(_) => None,
+                Cause::Noticed(_, start) => start.as_ref(),
+            },
+        }
+    }
+
+    /// What became of the alert in words of the policy.
+    fn of_verdict(verdict: Verdict, turn: Turn) -> Option<Self> {
+        match verdict {
+            Verdict::Opened => Some(Self::Opened(turn)),
+            Verdict::Repeat => Some(Self::Repeated(turn)),
+            Verdict::Closed => Some(Self::Closed(turn)),
+            Verdict::Healthy | Verdict::Failing | Verdict::StillOpen => None,
+        }
+    }
+}
+
+impl Cause {
+    /// The run that has ended.
+    pub fn finished(&self) -> Option<&Arc<Finished>> {
+        match self {
+            Self::Run(finished) => Some(finished),
+            Self::Noticed(..) => None,
+        }
+    }
+
+    /// In one sentence, if there is more to say than the outcome.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Run(finished) => finished.run.reason.as_deref(),
+            Self::Noticed(reason, _) => Some(reason),
         }
     }
 }
@@ -96,33 +190,61 @@ impl Notice {
         Self::new(job, start.started_at, News::Started(start))
     }
 
+    /// The notice of a run that is taking longer than it should.
+    pub fn overdue(job: Arc<JobFacts>, now: Timestamp, overdue: Overdue) -> Self {
+        Self::new(job, now, News::Overdue(overdue))
+    }
+
     /// The notices of a run that has ended: that it did, and what became of the alert.
     pub fn ended(job: &Arc<JobFacts>, finished: Finished, alert: Option<Alert>) -> Vec<Self> {
         let finished = Arc::new(finished);
         let time = finished.run.ended_at.unwrap_or_else(Timestamp::now);
-        let news_of_alert = match (finished.verdict, alert) {
-            (Verdict::Opened, Some(alert)) => Some(News::Opened(Arc::clone(&finished), alert)),
-            (Verdict::Repeat, Some(alert)) => Some(News::Repeated(Arc::clone(&finished), alert)),
-            (Verdict::Closed, Some(alert)) => Some(News::Closed(Arc::clone(&finished), alert)),
-            (Verdict::Healthy | Verdict::Failing | Verdict::StillOpen, _)
-            | (Verdict::Opened | Verdict::Repeat | Verdict::Closed, None) => None,
-        };
+        let news_of_alert = alert.and_then(|alert| {
+            let cause = Cause::Run(Arc::clone(&finished));
+            News::of_verdict(finished.verdict, Turn { alert, cause, changed: Vec::new() })
+        });
         std::iter::once(News::Finished(finished))
             .chain(news_of_alert)
             .map(|news| Self::new(Arc::clone(job), time, news))
             .collect()
     }
 
+    /// The notice of an alert that was turned while no run ended; `None` if nobody is to be told.
+    pub fn noticed(
+        job: &Arc<JobFacts>,
+        now: Timestamp,
+        judgement: &Judgement,
+        reason: String,
+        run: Option<Start>,
+    ) -> Option<Self> {
+        let turn =
+            Turn { alert: judgement.alert.clone()?, cause: Cause::Noticed(reason, run), changed: Vec::new() };
+        Some(Self::new(Arc::clone(job), now, News::of_verdict(judgement.verdict, turn)?))
+    }
+
     fn new(job: Arc<JobFacts>, time: Timestamp, news: News) -> Self {
-        // One of each at most is told of a run.
-        let (run, number) = match &news {
-            News::Started(start) => (start.id, 1),
-            News::Finished(finished) => (finished.run.id, 2),
-            News::Opened(finished, _) => (finished.run.id, 3),
-            News::Repeated(finished, _) => (finished.run.id, 4),
-            News::Closed(finished, _) => (finished.run.id, 5),
+        // Of a run, one of each at most is told at one time; an alert that no run has turned has an
+        // identity of its own.
+        let number = match &news {
+            News::Started(_) => 1,
+            News::Finished(_) => 2,
+            News::Opened(_) => 3,
+            News::Repeated(_) => 4,
+            News::Closed(_) => 5,
+            News::Overdue(_) => 6,
         };
-        Self { id: run.of_notice(time, number), time, job, news }
+        let run = news.finished().map(|finished| finished.run.id);
+        let run = run.or_else(|| news.under_way().map(|start| start.id));
+        let id = run.or_else(|| news.turn().map(|turn| turn.alert.id)).unwrap_or_else(RunId::new);
+        Self { id: id.of_notice(time, number), time, job, news }
+    }
+
+    /// This notice with what has changed since the last success, if it is the opening of an alert.
+    pub fn with_changes(mut self, changes: impl FnOnce() -> Vec<Changed>) -> Self {
+        if let News::Opened(turn) = &mut self.news {
+            turn.changed = changes();
+        }
+        self
     }
 
     /// This notice, told to a sink that comes after others: with what those answered.
@@ -140,23 +262,30 @@ impl Notice {
         let host = &self.job.host;
         match &self.news {
             News::Started(_) => format!("{label} started on {host}"),
+            News::Overdue(overdue) => format!("{label} is overdue on {host}: {}", overdue.reason),
             News::Finished(finished) => {
                 format!("{label} on {host}: {}{}", finished.run.outcome, finished.because())
             }
-            News::Opened(finished, alert) => {
+            News::Opened(Turn { alert, cause: Cause::Run(finished), .. }) => {
                 format!("{label} is failing on {host}: {}{}", failures(alert), finished.because())
             }
-            News::Repeated(finished, alert) => format!(
+            News::Opened(Turn { cause: Cause::Noticed(reason, _), .. }) => {
+                format!("{label} is in trouble on {host}: {reason}")
+            }
+            News::Repeated(Turn { alert, cause, .. }) => format!(
                 "{label} is still failing on {host} since {}: {}{}",
                 alert.opened_at,
                 failures(alert),
-                finished.because()
+                cause.reason().map(|reason| format!(": {reason}")).unwrap_or_default()
             ),
-            News::Closed(_, alert) => format!(
+            News::Closed(Turn { alert, cause: Cause::Run(_), .. }) => format!(
                 "{label} has recovered on {host}: it had been failing since {}, {}",
                 alert.opened_at,
                 failures(alert)
             ),
+            News::Closed(Turn { alert, cause: Cause::Noticed(reason, _), .. }) => {
+                format!("{label} on {host}: {reason}; the alert of {} is closed", alert.opened_at)
+            }
         }
     }
 }

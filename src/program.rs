@@ -54,11 +54,6 @@ impl Program {
 }
 
 impl ProgramFile {
-    /// When it was last touched in a way that may matter.
-    pub fn touched(&self) -> Timestamp {
-        Timestamp::from_millis(self.modified)
-    }
-
     fn found(word: &OsStr, search_path: Option<&OsStr>) -> Option<Self> {
         if word.as_bytes().contains(&b'/') {
             return Self::at(word);

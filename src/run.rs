@@ -20,6 +20,9 @@ use crate::supervise::{self, Supervised, Task, Witness};
 use crate::sys::entry::SignalState;
 use crate::sys::signals;
 
+/// From this wall time on a run's start is made durable while it runs.
+const LASTING: Duration = Duration::from_secs(1);
+
 /// Runs the command of a plan, and reports on it.
 pub fn run(plan: &Plan, sinks: &[Arc<dyn Sink>], caller: SignalState) -> Exit {
     let id = RunId::new();
@@ -157,9 +160,13 @@ impl Witness for Onlooker<'_> {
         self.journal.read_ahead();
     }
 
+    fn next_moment(&self, passed: Duration) -> Option<Duration> {
+        [Some(LASTING)].into_iter().flatten().find(|&moment| moment > passed)
+    }
+
     /// Makes the record of the start durable, on a thread of its own: a disk that hangs must not
     /// keep signals and time limits waiting.
-    fn lasted_a_second(&mut self) {
+    fn reached(&mut self, _moment: Duration) {
         if let Some(sync) = self.journal.start_syncer() {
             // Without a thread the record is as durable as the kernel makes it by itself.
             let _ = std::thread::Builder::new().stack_size(64 * 1024).spawn(sync);
@@ -228,7 +235,7 @@ fn report(
     let mut cut_short = || stop_signal_within(Duration::ZERO, caller).is_some();
     let delivered = delivery::deliver(sinks, &notices, announcement, deadline, &mut cut_short);
     if !delivered.alert_confirmed {
-        for notice in notices.iter().filter(|notice| notice.news.alert().is_some()) {
+        for notice in notices.iter().filter(|notice| notice.news.turn().is_some()) {
             say(notice.headline());
         }
     }

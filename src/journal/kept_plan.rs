@@ -20,6 +20,7 @@ use super::tail::read_range;
 use crate::clock::Timestamp;
 use crate::config::Levels;
 use crate::job::CommandLine;
+use crate::notice::Changed;
 use crate::plan::Plan;
 use crate::program::Program;
 use crate::settings::Setting;
@@ -79,6 +80,8 @@ struct Given {
 struct Change {
     at: i64,
     what: String,
+    /// The same without what may be nobody else's business.
+    brief: String,
 }
 
 /// An option that was given to the last run.
@@ -164,9 +167,10 @@ impl KeptPlan {
     }
 
     /// What has changed after a moment, oldest first.
-    pub fn changes_since(&self, moment: Timestamp) -> impl Iterator<Item = &str> {
+    pub fn changes_since(&self, moment: Timestamp) -> impl Iterator<Item = Changed> {
         let after = move |change: &&Change| change.at > moment.as_millis();
-        self.changes.iter().filter(after).map(|change| &change.what[..])
+        let told = |change: &Change| Changed { full: change.what.clone(), brief: change.brief.clone() };
+        self.changes.iter().filter(after).map(told)
     }
 
     /// The program as it was when the plan was written.
@@ -210,7 +214,8 @@ impl KeptPlan {
         let at = self.at;
         let differences = differences(&before, self);
         self.changes = before.changes;
-        self.changes.extend(differences.into_iter().map(|what| Change { at, what }));
+        let changes = differences.into_iter().map(|Changed { full, brief }| Change { at, what: full, brief });
+        self.changes.extend(changes);
         let surplus = self.changes.len().saturating_sub(CHANGES_MAX);
         self.changes.drain(..surplus);
         self.changes.last().is_some_and(|change| change.at == at)
@@ -265,18 +270,22 @@ fn names_a_secret(variable: &str) -> bool {
     ["KEY", "TOKEN", "SECRET", "PASS"].iter().any(|word| variable.contains(word))
 }
 
-/// What a person would want to know of the difference between two plans.
-fn differences(before: &KeptPlan, now: &KeptPlan) -> Vec<String> {
+/// What a person would want to know of the difference between two plans. Arguments, and the targets of
+/// sinks, which may hold a password, are in the full form alone.
+fn differences(before: &KeptPlan, now: &KeptPlan) -> Vec<Changed> {
     let mut all = Vec::new();
-    let mut differs = |what: &str, old: &str, new: &str| {
+    let mut differs = |what: &str, old: &str, new: &str, public: bool| {
         if old != new {
-            all.push(format!("{what} changed from '{}' to '{}'", shown(old), shown(new)));
+            let full = format!("{what} changed from '{}' to '{}'", shown(old), shown(new));
+            let brief = if public { full.clone() } else { format!("{what} changed") };
+            all.push(Changed { full, brief });
         }
     };
-    differs("host name", &before.host, &now.host);
-    differs("user", &before.user.to_string(), &now.user.to_string());
-    differs("command", &before.command.join(" "), &now.command.join(" "));
-    differs("PATH", before.path.as_deref().unwrap_or_default(), now.path.as_deref().unwrap_or_default());
+    let path = |plan: &KeptPlan| plan.path.clone().unwrap_or_default();
+    differs("host name", &before.host, &now.host, true);
+    differs("user", &before.user.to_string(), &now.user.to_string(), true);
+    differs("command", &before.command.join(" "), &now.command.join(" "), false);
+    differs("PATH", &path(before), &path(now), true);
     let mut options: Vec<&str> = Vec::new();
     for given in before.given.iter().chain(&now.given) {
         // Tags may differ with every run, and nothing fails for them.
@@ -289,7 +298,8 @@ fn differences(before: &KeptPlan, now: &KeptPlan) -> Vec<String> {
             let same = plan.given.iter().filter(|given| given.option == option);
             same.map(|given| given.value.as_str()).collect::<Vec<_>>().join(" ")
         };
-        differs(&format!("configuration: {option}"), &values(before), &values(now));
+        let public = option != Setting::Sink.row().long;
+        differs(&format!("configuration: {option}"), &values(before), &values(now), public);
     }
     all
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::{Finished, News, Notice, Start};
+use super::{Cause, Changed, Finished, News, Notice, Start};
 use crate::base64::base64;
 use crate::job::{CommandLine, Tag};
 use crate::outcome::Usage;
@@ -40,6 +40,13 @@ pub fn command_for(job: &JobFacts, audience: Audience) -> Option<Vec<&OsStr>> {
     }
 }
 
+/// Of what has changed, what an audience may know.
+pub fn changes_for<'a>(job: &JobFacts, changed: &'a [Changed], audience: Audience) -> Vec<&'a str> {
+    let Privacy { sensitive, send_args } = job.privacy;
+    let in_full = audience == Audience::Local || (send_args && !sensitive);
+    changed.iter().map(|change| if in_full { &change.full[..] } else { &change.brief[..] }).collect()
+}
+
 /// The notice as one line of JSON, without a newline.
 pub fn event_json(notice: &Notice, audience: Audience) -> String {
     let event = Event::of(notice, audience);
@@ -59,6 +66,9 @@ struct Event<'a> {
     flat_run: Option<RunFields<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<RunFields<'a>>,
+    /// Of an alert that no run has turned by ending.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     alert: Option<AlertFields<'a>>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -131,6 +141,8 @@ struct AlertFields<'a> {
     owner: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     runbook: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changed: Vec<&'a str>,
 }
 
 /// The user's tags as an object; a bare word has the empty text for its value.
@@ -156,22 +168,34 @@ impl Serialize for TagMap<'_> {
 impl<'a> Event<'a> {
     fn of(notice: &'a Notice, audience: Audience) -> Self {
         let job = &*notice.job;
-        let (flat_run, run, alert) = match &notice.news {
-            News::Started(start) => (Some(RunFields::started(job, start, audience)), None, None),
+        let under_way = |start| RunFields::started(job, start, audience);
+        let (flat_run, run) = match &notice.news {
+            News::Started(start) => (Some(under_way(start)), None),
+            News::Overdue(overdue) => {
+                let (duration_ms, reason) = (Some(millis(overdue.elapsed)), Some(&overdue.reason[..]));
+                (Some(RunFields { duration_ms, reason, ..under_way(&overdue.start) }), None)
+            }
+            News::Finished(finished) => (Some(RunFields::finished(job, finished, audience)), None),
+            News::Opened(turn) | News::Repeated(turn) | News::Closed(turn) => match &turn.cause {
+                Cause::Run(finished) => (None, Some(RunFields::finished(job, finished, audience))),
+                Cause::Noticed(_, start) => (None, start.as_ref().map(under_way)),
+            },
+        };
+        let (alert, sink_errors) = match &notice.news {
+            News::Started(_) | News::Overdue(_) => (None, &[][..]),
             News::Finished(finished) => {
                 let open = finished.history.as_ref().and_then(|history| history.alert.as_ref());
-                (Some(RunFields::finished(job, finished, audience)), None, open)
+                (open.map(|alert| AlertFields::of(job, alert, Vec::new())), &finished.sink_errors[..])
             }
-            News::Opened(finished, alert)
-            | News::Repeated(finished, alert)
-            | News::Closed(finished, alert) => {
-                (None, Some(RunFields::finished(job, finished, audience)), Some(alert))
+            News::Opened(turn) | News::Repeated(turn) | News::Closed(turn) => {
+                let changed = changes_for(job, &turn.changed, audience);
+                (Some(AlertFields::of(job, &turn.alert, changed)), &[][..])
             }
         };
-        let sink_errors = match &notice.news {
-            News::Finished(finished) => &finished.sink_errors[..],
-            News::Started(_) | News::Opened(..) | News::Repeated(..) | News::Closed(..) => &[],
-        };
+        let reason = notice.news.turn().and_then(|turn| match &turn.cause {
+            Cause::Run(_) => None,
+            Cause::Noticed(reason, _) => Some(&reason[..]),
+        });
         Self {
             version: VERSION,
             kind: notice.news.kind(),
@@ -181,7 +205,8 @@ impl<'a> Event<'a> {
             host: &job.host,
             flat_run,
             run,
-            alert: alert.map(|alert| AlertFields::of(job, alert)),
+            reason,
+            alert,
             sink_errors,
         }
     }
@@ -254,7 +279,7 @@ impl UsageFields {
 }
 
 impl<'a> AlertFields<'a> {
-    fn of(job: &'a JobFacts, alert: &'a Alert) -> Self {
+    fn of(job: &'a JobFacts, alert: &'a Alert, changed: Vec<&'a str>) -> Self {
         Self {
             id: alert.id.to_string(),
             key: &alert.key,
@@ -263,6 +288,7 @@ impl<'a> AlertFields<'a> {
             severity: job.severity.as_str(),
             owner: job.owner.as_deref(),
             runbook: job.runbook.as_deref(),
+            changed,
         }
     }
 }

@@ -201,7 +201,7 @@ pub fn deliver(
         confirmed |= answer.is_ok() && takes_alerts(&*sinks[place]);
         delivery.note(&*sinks[place], answer);
     }
-    delivery.alert_confirmed = confirmed || notices.iter().all(|notice| notice.news.alert().is_none());
+    delivery.alert_confirmed = confirmed || notices.iter().all(|notice| notice.news.turn().is_none());
     delivery
 }
 

@@ -77,7 +77,7 @@ impl Dogstatsd {
     fn sends_event(&self, topic: Topic) -> bool {
         match self.events {
             Events::None => false,
-            Events::Alerts => topic == Topic::Alert,
+            Events::Alerts => matches!(topic, Topic::Alert | Topic::Overdue),
             Events::All => true,
         }
     }

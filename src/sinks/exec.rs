@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::{Opening, Pace, Sink, Topic};
 use crate::clock::Deadline;
 use crate::job::CommandLine;
-use crate::notice::{Audience, News, Notice, event_json};
+use crate::notice::{Audience, Notice, Turn, changes_for, event_json};
 
 /// What the name of every variable begins with that speaks of the event.
 const PREFIX: &str = "CRONWARD_EVENT_";
@@ -86,22 +86,22 @@ fn variables(notice: &Notice) -> Vec<OsString> {
     ];
     fields.extend(job.owner.clone().map(|owner| ("OWNER", owner)));
     fields.extend(job.runbook.clone().map(|runbook| ("RUNBOOK", runbook)));
-    match &notice.news {
-        News::Started(start) => fields.push(("RUN_ID", start.id.to_string())),
-        News::Finished(finished)
-        | News::Opened(finished, _)
-        | News::Repeated(finished, _)
-        | News::Closed(finished, _) => {
-            fields.push(("RUN_ID", finished.run.id.to_string()));
-            fields.push(("OUTCOME", finished.run.outcome.as_str().to_owned()));
-            fields.extend(finished.run.reason.clone().map(|reason| ("REASON", reason)));
-            fields.extend(finished.run.exit_code().map(|code| ("EXIT_CODE", code.to_string())));
-        }
+    if let Some(start) = notice.news.under_way() {
+        fields.push(("RUN_ID", start.id.to_string()));
     }
-    if let Some(alert) = notice.news.alert() {
+    if let Some(finished) = notice.news.finished() {
+        fields.push(("RUN_ID", finished.run.id.to_string()));
+        fields.push(("OUTCOME", finished.run.outcome.as_str().to_owned()));
+        fields.extend(finished.run.exit_code().map(|code| ("EXIT_CODE", code.to_string())));
+    }
+    if let Some(Turn { alert, cause, changed }) = notice.news.turn() {
+        fields.extend(cause.reason().map(|reason| ("REASON", reason.to_owned())));
         fields.push(("FAILURES", alert.failures.to_string()));
         fields.push(("ALERT_ID", alert.id.to_string()));
         fields.push(("ALERT_KEY", alert.key.clone()));
+        if !changed.is_empty() {
+            fields.push(("CHANGED", changes_for(job, changed, Audience::Away).join("\n")));
+        }
     }
     // A NUL ends a word of the environment, and the program would not be started at all.
     let word = |(name, value): (&str, String)| format!("{PREFIX}{name}={}", value.replace('\0', "\u{fffd}"));

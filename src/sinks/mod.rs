@@ -39,6 +39,8 @@ pub enum Pace {
 pub enum Topic {
     /// That a run was started.
     Start,
+    /// That a run takes longer than it should.
+    Overdue,
     /// That a run ended.
     End,
     /// What became of the alert.
@@ -50,6 +52,7 @@ impl Topic {
     pub fn of(news: &News) -> Self {
         match news {
             News::Started(_) => Self::Start,
+            News::Overdue(_) => Self::Overdue,
             News::Finished(_) => Self::End,
             News::Opened(..) | News::Repeated(..) | News::Closed(..) => Self::Alert,
         }

@@ -44,8 +44,11 @@ pub struct Task<'a> {
 pub trait Witness {
     /// The command is running.
     fn started(&mut self, pid: u32);
-    /// It has been running for a second.
-    fn lasted_a_second(&mut self);
+    /// The first moment after `passed`, both since the start, at which it wants to hear that the command
+    /// still runs; `None`: never again.
+    fn next_moment(&self, passed: Duration) -> Option<Duration>;
+    /// The command has been running for that long.
+    fn reached(&mut self, moment: Duration);
 }
 
 pub use self::oom::verdict as out_of_memory;
@@ -114,13 +117,14 @@ pub fn supervise(task: Task<'_>, witness: &mut dyn Witness) -> Supervised {
         escalation: Escalation::new(task.own_group),
         reaped: None,
         timers: Timers {
-            second: Some(Deadline::after(Duration::from_secs(1))),
+            moment: None,
             limit: task.time_limit.map(|time| Deadline::after(time.limit)),
             grace: None,
         },
         grace: task.time_limit.map_or(Duration::ZERO, |time| time.grace),
     };
     quietly(|| witness.started(pid));
+    watch.wait_for_moment(witness, Duration::ZERO);
     // A defect of ours is no reason to lose the command: then it is waited for and no more.
     let reaped =
         catch_unwind(AssertUnwindSafe(|| watch.wait(witness))).unwrap_or_else(|_| just_wait(pid, stopwatch));
@@ -160,14 +164,16 @@ fn own_children() -> Vec<u32> {
 
 /// When the loop wakes up without a signal.
 struct Timers {
-    second: Option<Deadline>,
+    /// A moment that the witness waits for, since the start.
+    moment: Option<(Duration, Deadline)>,
     limit: Option<Deadline>,
     grace: Option<Deadline>,
 }
 
 impl Timers {
     fn next(&self) -> Option<Duration> {
-        [self.second, self.limit, self.grace].into_iter().flatten().min().map(Deadline::left)
+        let moment = self.moment.map(|(_, deadline)| deadline);
+        [moment, self.limit, self.grace].into_iter().flatten().min().map(Deadline::left)
     }
 }
 
@@ -219,8 +225,9 @@ impl Watch {
                 // A timer, or this process was stopped and continued: look at both.
                 None => self.collect(),
             }
-            if runs_out(&mut self.timers.second) {
-                quietly(|| witness.lasted_a_second());
+            if let Some((moment, _)) = self.timers.moment.take_if(|(_, deadline)| deadline.passed()) {
+                quietly(|| witness.reached(moment));
+                self.wait_for_moment(witness, moment);
             }
             if self.reaped.is_none() && runs_out(&mut self.timers.limit) {
                 self.perform(Event::LimitReached);
@@ -229,6 +236,14 @@ impl Watch {
                 self.perform(Event::GraceOver);
             }
         }
+    }
+
+    /// Sets the timer for the next moment that the witness waits for. One that has gone by already, as
+    /// while the host was asleep, comes at once.
+    fn wait_for_moment(&mut self, witness: &dyn Witness, passed: Duration) {
+        let next = catch_unwind(AssertUnwindSafe(|| witness.next_moment(passed))).ok().flatten();
+        let left = |moment: Duration| Deadline::after(moment.saturating_sub(self.stopwatch.elapsed()));
+        self.timers.moment = next.map(|moment| (moment, left(moment)));
     }
 
     /// Takes what wait4(2) has to say. SIGCHLD coalesces, so one of it may stand for many children.

@@ -87,7 +87,8 @@ fn what_changes_is_said_once_and_with_its_time() {
     changed.user = 7;
     changed.fingerprint = changed.hash();
     let kept = run(&home, &changed);
-    let said: Vec<&str> = kept.changes_since(before).collect();
+    let (said, briefly): (Vec<String>, Vec<String>) =
+        kept.changes_since(before).map(|change| (change.full, change.brief)).unzip();
     assert_eq!(
         said,
         [
@@ -96,6 +97,7 @@ fn what_changes_is_said_once_and_with_its_time() {
             "configuration: timeout changed from '1h' to '10m'",
         ]
     );
+    assert_eq!(briefly[1], "command changed", "arguments are nobody else's business");
     assert_eq!(kept.changes_since(Timestamp::from_millis(i64::MAX)).count(), 0);
     let again = run(&home, &plan(&[]));
     assert!(again.changes.len() > said.len(), "older changes stay");

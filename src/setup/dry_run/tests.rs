@@ -19,10 +19,10 @@ fn resolved(line: &[&str], environment: &[&str]) -> (Plan, Levels) {
 fn kinds(notices: &[Notice]) -> Vec<(String, Vec<String>)> {
     let text = |notice: &Notice| match &notice.news {
         News::Started(start) => format!("{} {}", notice.news.kind(), start.pid),
-        News::Finished(finished)
-        | News::Opened(finished, _)
-        | News::Repeated(finished, _)
-        | News::Closed(finished, _) => format!("{}\n{}", notice.news.kind(), finished.run.outcome),
+        news => match news.finished() {
+            Some(finished) => format!("{}\n{}", news.kind(), finished.run.outcome),
+            None => news.kind().to_owned(),
+        },
     };
     vec![("kinds:here".to_owned(), notices.iter().map(text).collect())]
 }

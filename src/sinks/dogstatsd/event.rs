@@ -1,7 +1,7 @@
 //! PURE. Events and service checks as the Agent reads them. Lengths are bytes of what is on the wire;
 //! fields end at `|`; the Agent turns the two characters `\n` back into a newline.
 
-use crate::notice::{Audience, Finished, News, Notice, command_for};
+use crate::notice::{Audience, Cause, Finished, News, Notice, Turn, changes_for, command_for};
 use crate::outcome::{Outcome, Run, Weight};
 use crate::plan::{JobFacts, Severity};
 use crate::sinks::wire::{push_all, push_field, push_name, push_whole, text_within};
@@ -25,7 +25,7 @@ const HEAD_MAX: usize = 15;
 pub fn event(notice: &Notice, tags: &str, limit: usize) -> String {
     let mut fields = String::new();
     push_time_and_host(&mut fields, notice);
-    if let Some(alert) = notice.news.alert() {
+    if let Some(Turn { alert, .. }) = notice.news.turn() {
         fields.push_str("|k:");
         push_field(&mut fields, &alert.key, KEY_MAX);
     }
@@ -91,12 +91,13 @@ fn weight(notice: &Notice) -> (&'static str, &'static str) {
             (_, Weight::Failure) => ("low", "error"),
             (_, Weight::Neither) => ("low", "info"),
         },
-        News::Opened(..) | News::Repeated(..) => match notice.job.severity {
+        News::Overdue(_) => ("normal", "warning"),
+        News::Opened(_) | News::Repeated(_) => match notice.job.severity {
             Severity::Info => ("low", "info"),
             Severity::Warning => ("normal", "warning"),
             Severity::Error | Severity::Critical => ("normal", "error"),
         },
-        News::Closed(..) => ("normal", "success"),
+        News::Closed(_) => ("normal", "success"),
     }
 }
 
@@ -118,9 +119,21 @@ fn text(notice: &Notice) -> String {
     match &notice.news {
         News::Started(start) => lines.push(format!("Started: {}", start.started_at)),
         News::Finished(finished) => lines.extend(ending(&finished.run)),
-        News::Opened(finished, alert) | News::Repeated(finished, alert) | News::Closed(finished, alert) => {
-            lines.extend(ending(&finished.run));
-            lines.push(format!("Failures: {}", alert.failures));
+        News::Overdue(overdue) => {
+            lines.push(format!("Started: {}", overdue.start.started_at));
+            lines.push(format!("Reason: {}", overdue.reason));
+        }
+        News::Opened(turn) | News::Repeated(turn) | News::Closed(turn) => {
+            match &turn.cause {
+                Cause::Run(finished) => lines.extend(ending(&finished.run)),
+                Cause::Noticed(reason, _) => lines.push(format!("Reason: {reason}")),
+            }
+            lines.push(format!("Failures: {}", turn.alert.failures));
+            lines.extend(
+                changes_for(job, &turn.changed, Audience::Away)
+                    .iter()
+                    .map(|change| format!("Changed: {change}")),
+            );
             lines.push(format!("Severity: {}", job.severity.as_str()));
             lines.extend(job.owner.as_ref().map(|owner| format!("Owner: {owner}")));
             lines.extend(job.runbook.as_ref().map(|runbook| format!("Runbook: {runbook}")));
