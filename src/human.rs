@@ -1,6 +1,11 @@
 //! PURE. Values as people read them.
 
+use std::borrow::Cow;
 use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use crate::clock::Timestamp;
 
 /// A span of time with two or three significant digits: `3.2 ms`, `1.53 s`, `31m 40s`, `2d 4h`.
 pub fn span(span: Duration) -> String {
@@ -30,6 +35,34 @@ pub fn bytes(bytes: u64) -> String {
     format!("{value:.1} {}", UNITS[unit])
 }
 
+/// A number in full, or with an exponent where that would be a row of zeros.
+pub fn number(value: f64) -> String {
+    let size = value.abs();
+    if size == 0.0 || (1e-6..1e15).contains(&size) { format!("{value}") } else { format!("{value:e}") }
+}
+
+/// A moment by the clock of a place: `2026-11-21 07:00:00`.
+pub fn local(at: Timestamp, zone: &TimeZone) -> String {
+    match jiff::Timestamp::from_millisecond(at.as_millis()) {
+        Ok(time) => time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Err(_) => at.to_string(),
+    }
+}
+
+/// How long ago a moment was: `3m 20s ago`.
+pub fn ago(now: Timestamp, then: Timestamp) -> String {
+    if then > now { "in the future".to_owned() } else { format!("{} ago", span(now.since(then))) }
+}
+
+/// Several sentences where there is room for one: the first, and how many more there are.
+pub fn first_of(sentences: &[String]) -> Option<Cow<'_, str>> {
+    let (first, others) = sentences.split_first()?;
+    Some(match others.len() {
+        0 => Cow::Borrowed(first),
+        more => Cow::Owned(format!("{first}; and {more} more")),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +82,42 @@ mod tests {
             assert_eq!(span(Duration::from_millis(millis)), shown);
         }
         assert_eq!(span(Duration::from_micros(999_900)), "1.00 s");
+    }
+
+    #[test]
+    fn numbers_are_in_full_unless_they_would_be_a_row_of_zeros() {
+        for (value, shown) in [
+            (0.0, "0"),
+            (12.0, "12"),
+            (-0.5, "-0.5"),
+            (1e14, "100000000000000"),
+            (1e15, "1e15"),
+            (-2.5e300, "-2.5e300"),
+            (0.000_001, "0.000001"),
+            (1e-7, "1e-7"),
+        ] {
+            assert_eq!(number(value), shown);
+        }
+    }
+
+    #[test]
+    fn of_several_sentences_the_first_is_said_and_the_others_are_counted() {
+        let said = |sentences: &[&str]| {
+            let sentences: Vec<String> = sentences.iter().map(|&sentence| sentence.to_owned()).collect();
+            first_of(&sentences).map(Cow::into_owned)
+        };
+        assert_eq!(said(&[]), None);
+        assert_eq!(said(&["a"]).as_deref(), Some("a"));
+        assert_eq!(said(&["a", "b", "c"]).as_deref(), Some("a; and 2 more"));
+    }
+
+    #[test]
+    fn moments_are_told_by_the_clock_of_the_place_and_from_now() {
+        let at = Timestamp::from_millis(1_795_244_400_123);
+        let zone = TimeZone::fixed(jiff::tz::offset(1));
+        assert_eq!(local(at, &zone), "2026-11-21 08:00:00");
+        assert_eq!(ago(Timestamp::from_millis(at.as_millis() + 90_000), at), "1m 30s ago");
+        assert_eq!(ago(Timestamp::from_millis(0), at), "in the future");
     }
 
     #[test]

@@ -207,6 +207,15 @@ pub struct Report {
     pub tags: Vec<Tag>,
 }
 
+impl Report {
+    /// Whether a value may be called so: what every kind of sink can have in the name of a metric,
+    /// 64 characters at most, of which dots only divide.
+    pub fn is_name(name: &str) -> bool {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+        name.len() <= 64 && name.split('.').all(|part| !part.is_empty() && part.bytes().all(plain))
+    }
+}
+
 /// A file that a run was to produce.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Produced {
@@ -247,7 +256,8 @@ pub struct Run {
     pub usage: Option<Usage>,
     /// What the job reported of itself.
     pub report: Report,
-    /// The files that it was to produce, as they were found, in the order of `--produces`.
+    /// The files that it was to produce, as they were found: the first that is not as it should be,
+    /// if there is one, then in the order of `--produces`.
     pub produced: Vec<Produced>,
     /// How it is called.
     pub outcome: Outcome,

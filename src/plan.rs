@@ -1,6 +1,7 @@
 //! What will be done, fully decided: validated, resolved, immutable. Below this file nobody sees a
 //! flag, a variable or a default.
 
+mod bands;
 mod host;
 mod lists;
 mod resolve;

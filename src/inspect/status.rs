@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::clock::Timestamp;
-use crate::human::span;
+use crate::human::{ago, local, span};
 use crate::job::Label;
 use crate::journal::{Entry, Remembered, UnderWayNow, entries};
 use crate::outcome::Outcome;
@@ -144,17 +144,6 @@ fn table(rows: &[[String; 7]]) -> String {
         text.push('\n');
     }
     text
-}
-
-fn local(at: Timestamp, zone: &TimeZone) -> String {
-    match jiff::Timestamp::from_millisecond(at.as_millis()) {
-        Ok(time) => time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
-        Err(_) => at.to_string(),
-    }
-}
-
-fn ago(now: Timestamp, then: Timestamp) -> String {
-    if then > now { "in the future".to_owned() } else { format!("{} ago", span(now.since(then))) }
 }
 
 /// A text on one line, with nothing in it that a terminal would obey.

@@ -1,5 +1,5 @@
-//! Options that add up over the levels: tags by their keys, sinks by the nearest level that does
-//! not begin its words with a plus sign.
+//! Options that can be given many times: tags add up over the levels by their keys, sinks as far as
+//! the nearest level whose words do not begin with a plus sign; all others are those of one level.
 
 use super::SinkWord;
 use super::values::bad;
@@ -84,4 +84,23 @@ fn sinks_of_level(level: &[&Given]) -> Result<(Vec<SinkWord>, bool), UsageError>
         words.push(SinkWord { kind, target, origin: given.origin.to_string() });
     }
     Ok((words, adds))
+}
+
+/// The values of a list, each read by `parse`, of the nearest level that gives any: one that holds
+/// for a whole host must not bind the job that says it otherwise.
+///
+/// # Errors
+/// Those of `parse`, with the value and its origin before them; bytes that are not UTF-8.
+pub fn of_nearest_level<T>(
+    levels: &Levels,
+    setting: Setting,
+    what: &str,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Vec<T>, UsageError> {
+    let nearest = levels.origin(setting).level;
+    let read = |given: &Given| match given.text.to_str() {
+        Some(text) => parse(text).map_err(|why| bad(what, given, why)),
+        None => Err(bad(what, given, "it is not UTF-8; write '?' for a character that is not")),
+    };
+    levels.all(setting).take_while(|given| given.origin.level == nearest).map(read).collect()
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use super::state_dir::state_dir;
 use super::values::{self, bad, fill, read};
-use super::{Host, JobFacts, OverlapRule, Plan, Privacy, Severity, Summary, TimeLimit, Variables, lists};
+use super::{
+    Host, JobFacts, OverlapRule, Plan, Privacy, Severity, Summary, TimeLimit, Variables, bands, lists,
+};
 use crate::config::{Configured, Levels};
 use crate::job::{CommandLine, Label};
 use crate::outcome::{CodeMeaning, ExitCodes, status};
@@ -32,8 +34,8 @@ pub fn resolve(configured: Configured, host: &impl Host) -> Result<(Plan, Levels
         warn_after: read(&levels, Setting::WarnAfter, "duration", values::positive_duration)?,
         overlap: overlap(&levels)?,
         codes: codes(&levels)?,
-        expectations: Vec::new(),
-        products: Vec::new(),
+        expectations: lists::of_nearest_level(&levels, Setting::Expect, "band", bands::expectation)?,
+        products: lists::of_nearest_level(&levels, Setting::Produces, "product", bands::product)?,
         max_age: read(&levels, Setting::MaxAge, "duration", values::positive_duration)?,
         rule: alert_rule(&levels)?,
         sinks: lists::sinks(&levels)?,

@@ -1,6 +1,7 @@
 //! The plan by tables: what was typed and set on one side, what is decided on the other.
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use super::*;
@@ -184,6 +185,26 @@ fn sinks_of_a_nearer_level_replace_those_of_farther_ones_but_for_a_plus_sign() {
 }
 
 #[test]
+fn what_is_expected_is_what_the_nearest_level_says_that_says_anything() {
+    let expected = |line: &[&str], environment: &[&str]| -> Vec<String> {
+        let plan = plan(line, environment);
+        let products = plan.products.iter().map(ToString::to_string);
+        plan.expectations.iter().map(ToString::to_string).chain(products).collect()
+    };
+    let environment = ["CRONWARD_EXPECT=5m..2h 'rows=1..'", "CRONWARD_PRODUCES='/a b:1MiB..' /c"];
+    assert_eq!(expected(&["x"], &[]), Vec::<String>::new());
+    assert_eq!(expected(&["x"], &environment), ["5m..2h", "rows=1..", "/a b:1048576B..", "/c"]);
+    assert_eq!(
+        expected(&["--expect", "..1h", "--expect", "a=..0", "x"], &environment),
+        ["..1h", "a=..0", "/a b:1048576B..", "/c"]
+    );
+    assert_eq!(
+        expected(&["--produces", "/d:50%..", "-c", "CRONWARD_EXPECT=9s.. x"], &environment),
+        ["9s..", "/d:50%.."]
+    );
+}
+
+#[test]
 fn what_means_nothing_is_refused_with_its_origin_and_a_hint() {
     let no_kind = "it has no kind; write 'KIND:TARGET', or 'none' for nowhere";
     for (line, environment, message) in [
@@ -281,6 +302,18 @@ fn what_means_nothing_is_refused_with_its_origin_and_a_hint() {
         (&["--alert-key", "", "x"], &[], "bad alert key '' in --alert-key: it is empty".to_owned()),
         (&["-t", ":x", "x"], &[], "bad tag ':x' in --tag: it has no key; write 'KEY:VALUE'".to_owned()),
         (&["x"], &["CRONWARD_TAG=a ''"], "bad tag '' in CRONWARD_TAG: it has no key; write 'KEY:VALUE'".to_owned()),
+        (
+            &["x"],
+            &["CRONWARD_EXPECT=1h.. 5m"],
+            "bad band '5m' in CRONWARD_EXPECT: a band needs two dots; write '5m..' for at least, '..5m' for at most"
+                .to_owned(),
+        ),
+        (
+            &["--produces", "/a", "--produces", "x:", "x"],
+            &[],
+            "bad product 'x:' in --produces: nothing stands behind the colon; write '1MiB..' or '50%..300%'"
+                .to_owned(),
+        ),
         (&["--sink", "dogstatsd", "x"], &[], format!("bad sink 'dogstatsd' in --sink: {no_kind}")),
         (&["--sink", ":x", "x"], &[], format!("bad sink ':x' in --sink: {no_kind}")),
         (&["--sink", "", "x"], &[], format!("bad sink '' in --sink: {no_kind}")),
@@ -304,6 +337,16 @@ fn what_means_nothing_is_refused_with_its_origin_and_a_hint() {
     ] {
         assert_eq!(refusal(line, environment), message, "{line:?} {environment:?}");
     }
+}
+
+#[test]
+fn a_pattern_that_is_no_text_is_refused() {
+    let typed = ["cronward", "--produces"].map(OsString::from).into_iter();
+    let args = typed.chain([OsString::from_vec(b"/\xff".to_vec()), "x".into()]).collect();
+    let Ok(Invocation::Run(typed)) = parse(args) else { panic!("no run") };
+    let refusal = resolve(Configured::new(typed, Vec::new()).unwrap(), &Root).map(|_| ()).unwrap_err();
+    let why = "it is not UTF-8; write '?' for a character that is not";
+    assert_eq!(refusal.to_string(), format!("bad product '/\u{fffd}' in --produces: {why}"));
 }
 
 #[test]
