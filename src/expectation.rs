@@ -145,7 +145,6 @@ impl<T> Missed<T> {
 
 /// What a run was expected to do and did not, one sentence each, in the order of the expectations.
 /// A wall time that nobody measured misses nothing.
-#[cfg_attr(not(test), expect(dead_code, reason = "the story of a run does not ask for it yet"))]
 pub fn unmet(expectations: &[Expectation], wall_time: Option<Duration>, report: &Report) -> Vec<String> {
     let sentence = |expectation: &Expectation| match expectation {
         Expectation::WallTime(band) => wall_time.and_then(|took| outside_time(band, took)),
@@ -175,7 +174,6 @@ fn outside_value(name: &str, band: &Band<f64>, value: f64) -> Option<String> {
 
 /// The outcome of a run, and its reason, once it is known what it has not done: a run that ended
 /// well and yet has left something undone is suspect. Any other stays what it is.
-#[cfg_attr(not(test), expect(dead_code, reason = "the story of a run does not ask for it yet"))]
 pub fn judge(outcome: Outcome, reason: Option<String>, unmet: &[String]) -> (Outcome, Option<String>) {
     match outcome.weight() {
         Weight::Success => match human::first_of(unmet) {
@@ -187,7 +185,6 @@ pub fn judge(outcome: Outcome, reason: Option<String>, unmet: &[String]) -> (Out
 }
 
 /// After how long a run is longer than any expectation of its wall time allows.
-#[cfg_attr(not(test), expect(dead_code, reason = "the story of a run does not ask for it yet"))]
 pub fn time_max(expectations: &[Expectation]) -> Option<Duration> {
     let max = |expectation: &Expectation| match expectation {
         Expectation::WallTime(band) => band.max,

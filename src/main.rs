@@ -20,11 +20,9 @@ mod os_error;
 mod outcome;
 mod plan;
 mod policy;
-#[cfg_attr(not(test), expect(dead_code, reason = "the story of a run does not ask for it yet"))]
 mod produced;
 mod program;
 mod run;
-#[cfg_attr(not(test), expect(dead_code, reason = "the story of a run does not ask for it yet"))]
 mod run_report;
 mod settings;
 mod setup;
@@ -34,6 +32,7 @@ mod supervise;
 mod sys;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use cli::Invocation;
 use clock::Timestamp;
@@ -87,7 +86,8 @@ fn invoke(received: Received) -> Result<Exit, UsageError> {
                 let previews = |notices: &[notice::Notice]| sinks::preview(&sinks, notices);
                 return Ok(print(&setup::dry_run::render(&plan, &levels, &previews)));
             }
-            let exit = run::run(&plan, &sinks, signals);
+            let plan = Arc::new(plan);
+            let exit = run::run(&plan, &levels, &sinks, signals);
             // The process ends now; to take the plan apart first would be time of the caller's.
             std::mem::forget((plan, levels, sinks));
             Ok(exit)

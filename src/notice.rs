@@ -109,6 +109,8 @@ pub struct Finished {
     pub verdict: Verdict,
     /// The job's history, this run included; `None` if the one before it could not be read.
     pub history: Option<History>,
+    /// What was not as it should be with the configuration or the run's report, in one sentence each.
+    pub problems: Vec<String>,
     /// What sinks that were told earlier answered, where a sink is told later.
     pub sink_errors: Vec<String>,
 }

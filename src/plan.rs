@@ -50,6 +50,8 @@ pub struct Plan {
     pub max_age: Option<Duration>,
     /// When failures become an alert.
     pub rule: AlertRule,
+    /// What is not as it should be with the configuration, in one sentence each.
+    pub problems: Vec<String>,
     /// Where notices go, as `KIND:TARGET`, nearest level only; empty: nowhere.
     pub sinks: Vec<SinkWord>,
     /// Variables of the environment that sinks read (`DD_*`, `DATADOG_*`).

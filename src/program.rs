@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Timestamp;
 use crate::job::CommandLine;
 
 /// So many words behind an interpreter are looked at for its script.

@@ -1,50 +1,54 @@
 //! The story of one run: claim, start, wait, commit, deliver, and say what nobody else was told.
 //! How cronward exits is settled when the command has ended; nothing behind that point can change it.
 
+mod onlooker;
+mod report;
+
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Deadline, Timestamp};
-use crate::diagnostics::{say, stderr_is_terminal};
+use crate::config::Levels;
+use crate::diagnostics::say;
+use crate::expectation;
 use crate::job::{RunId, Signal};
-use crate::journal::{Claim, Committed, Journal};
-use crate::notice::{Finished, Notice, Start};
-use crate::outcome::{Ended, Ending, Exit, Outcome, Report, Run, RunEnd, StartFailure, status};
-use crate::plan::{Plan, Summary};
-use crate::policy::{self, History, Judged, Judgement};
+use crate::journal::{Claim, Journal, KeptPlan};
+use crate::outcome::{self, Ending, Exit, Outcome, Report, Run, RunEnd, Weight, status};
+use crate::plan::Plan;
+use crate::produced;
+use crate::run_report;
 use crate::sinks::Sink;
-use crate::sinks::delivery::{self, Announcement};
-use crate::supervise::{self, Supervised, Task, Witness};
+use crate::supervise::{self, Supervised, Task};
 use crate::sys::entry::SignalState;
 use crate::sys::signals;
+use onlooker::{LeftToDo, Onlooker};
+use report::Ended;
 
-/// From this wall time on a run's start is made durable while it runs.
-const LASTING: Duration = Duration::from_secs(1);
-
-/// Runs the command of a plan, and reports on it.
-pub fn run(plan: &Plan, sinks: &[Arc<dyn Sink>], caller: SignalState) -> Exit {
+/// Runs the command of a plan, and reports on it. `levels` are what the plan was made of.
+pub fn run(plan: &Arc<Plan>, levels: &Levels, sinks: &[Arc<dyn Sink>], caller: SignalState) -> Exit {
     let id = RunId::new();
     let mut journal = Journal::open(&plan.state_dir, &plan.job.label, &plan.job.host);
+    journal.keep(KeptPlan::of(plan, levels));
     let claimed = claim(plan, &mut journal, id, caller);
     // Only now: a wait for the lock is no part of the run.
     let started_at = Timestamp::now();
-    let (supervised, announcement) = match claimed {
+    let (supervised, left_to_do) = match claimed {
         Err(Refusal::Unusable(reason)) => {
             say(format_args!("{}: {reason}", plan.job.label));
             return Exit::Code(status::CANNOT_RUN);
         }
-        Err(Refusal::Ended(end)) => (never_started(end), Announcement::default()),
+        Err(Refusal::Ended(end)) => (never_started(end), LeftToDo::default()),
         Ok(overlap) => {
             let last_words = journal.begin(id, started_at);
-            let announcement = Announcement::default();
-            let mut onlooker =
-                Onlooker { plan, sinks, start: (id, started_at), journal: &mut journal, announcement };
+            let environment = environment(plan, id, journal.report_path(id).as_deref());
+            let mut onlooker = Onlooker::new(plan, sinks, &mut journal, id, started_at);
             let supervised = supervise::supervise(
                 Task {
                     argv: &plan.job.command.argv(),
-                    environment: &environment(plan, id),
+                    environment: &environment,
                     search_path: plan.search_path.as_deref(),
                     own_group: plan.own_group,
                     time_limit: plan.time_limit,
@@ -55,15 +59,15 @@ pub fn run(plan: &Plan, sinks: &[Arc<dyn Sink>], caller: SignalState) -> Exit {
             );
             // The next run may start: the lock is the job's, not the report's.
             drop(overlap);
-            (supervised, onlooker.announcement)
+            (supervised, onlooker.into_left_to_do())
         }
     };
     let deadline = Deadline::after(plan.flush_deadline);
-    let run = conclude(plan, id, started_at, supervised);
-    let exit = run.exit();
+    let ended = conclude(plan, &journal, id, started_at, supervised);
+    let exit = ended.run.exit();
     // The panic hook has said what there is to say; the command's status is what counts.
     let _ = catch_unwind(AssertUnwindSafe(|| {
-        report(plan, sinks, &mut journal, run, announcement, deadline, caller);
+        report::report(plan, sinks, &mut journal, ended, left_to_do, deadline, caller);
     }));
     // The process ends now, and with it what the journal has open; to close each is a system call.
     std::mem::forget(journal);
@@ -133,52 +137,33 @@ fn never_started(end: RunEnd) -> Supervised {
 }
 
 /// The environment of the job: as received, and the facts of this run.
-fn environment(plan: &Plan, id: RunId) -> Vec<OsString> {
+fn environment(plan: &Plan, id: RunId, report: Option<&Path>) -> Vec<OsString> {
     let mut environment = plan.environment.clone();
     environment.push(format!("CRONWARD_RUN_ID={id}").into());
     environment.push(format!("CRONWARD_RUN_LABEL={}", plan.job.label).into());
     environment.push("CRONWARD_RUN_ATTEMPT=1".into());
+    if let Some(report) = report {
+        let mut word = OsString::from("CRONWARD_RUN_REPORT=");
+        word.push(report);
+        environment.push(word);
+    }
     environment
 }
 
-/// What happens beside the command while it runs. Whatever can be done now instead of when it has
-/// ended costs the caller nothing.
-struct Onlooker<'a> {
-    plan: &'a Plan,
-    sinks: &'a [Arc<dyn Sink>],
-    start: (RunId, Timestamp),
-    journal: &'a mut Journal,
-    announcement: Announcement,
-}
-
-impl Witness for Onlooker<'_> {
-    fn started(&mut self, pid: u32) {
-        let (id, started_at) = self.start;
-        let start = Start { id, parent: self.plan.parent, pid, started_at };
-        self.announcement =
-            delivery::announce(self.sinks, || Notice::started(Arc::clone(&self.plan.job), start));
-        self.journal.read_ahead();
-    }
-
-    fn next_moment(&self, passed: Duration) -> Option<Duration> {
-        [Some(LASTING)].into_iter().flatten().find(|&moment| moment > passed)
-    }
-
-    /// Makes the record of the start durable, on a thread of its own: a disk that hangs must not
-    /// keep signals and time limits waiting.
-    fn reached(&mut self, _moment: Duration) {
-        if let Some(sync) = self.journal.start_syncer() {
-            // Without a thread the record is as durable as the kernel makes it by itself.
-            let _ = std::thread::Builder::new().stack_size(64 * 1024).spawn(sync);
-        }
-    }
-}
-
 /// Gives the run its outcome.
-fn conclude(plan: &Plan, id: RunId, started_at: Timestamp, supervised: Supervised) -> Run {
+fn conclude(
+    plan: &Plan,
+    journal: &Journal,
+    id: RunId,
+    started_at: Timestamp,
+    supervised: Supervised,
+) -> Ended {
     let time_limit = plan.time_limit.filter(|_| supervised.timed_out).map(|time| time.limit);
-    let ended =
-        Ended { end: &supervised.end, timed_out_after: time_limit, stop_signal: supervised.stop_signal };
+    let ended = outcome::Ended {
+        end: &supervised.end,
+        timed_out_after: time_limit,
+        stop_signal: supervised.stop_signal,
+    };
     let (outcome, mut reason) = ended.judge(&plan.codes);
     if let (Outcome::Signaled, RunEnd::Ended(Ending::Killed { signal: Signal::KILL, .. }), Some(pid)) =
         (outcome, &supervised.end, supervised.pid)
@@ -190,7 +175,7 @@ fn conclude(plan: &Plan, id: RunId, started_at: Timestamp, supervised: Supervise
         RunEnd::Skipped { .. } | RunEnd::StoppedBefore(_) => 0,
         RunEnd::Ended(_) | RunEnd::NotStarted(_) | RunEnd::Interrupted { .. } => 1,
     };
-    Run {
+    let mut run = Run {
         id,
         parent: plan.parent,
         started_at,
@@ -207,83 +192,39 @@ fn conclude(plan: &Plan, id: RunId, started_at: Timestamp, supervised: Supervise
         produced: Vec::new(),
         outcome,
         reason,
-    }
-}
-
-/// Everything behind the command's end: the journal first, then the sinks, then the few words that
-/// nobody else was told.
-fn report(
-    plan: &Plan,
-    sinks: &[Arc<dyn Sink>],
-    journal: &mut Journal,
-    run: Run,
-    announcement: Announcement,
-    deadline: Deadline,
-    caller: SignalState,
-) {
-    let label = &plan.job.label;
-    if let RunEnd::NotStarted(StartFailure { reason, .. }) = &run.end {
-        say(format_args!("{label}: {reason}"));
-    }
-    let summary = summary(plan, &run);
-    let committed =
-        journal.commit(&run, &plan.job.command, deadline, &|history, run| judge(plan, history, run));
-    if let Some(trouble) = journal.trouble().or(committed.trouble.as_deref()) {
-        say(format_args!("{label}: {trouble}"));
-    }
-    let notices = notices(plan, committed, run);
-    let mut cut_short = || stop_signal_within(Duration::ZERO, caller).is_some();
-    let delivered = delivery::deliver(sinks, &notices, announcement, deadline, &mut cut_short);
-    if !delivered.alert_confirmed {
-        for notice in notices.iter().filter(|notice| notice.news.turn().is_some()) {
-            say(notice.headline());
-        }
-    }
-    if let Some(summary) = summary {
-        say(summary);
-    }
-}
-
-fn judge(plan: &Plan, history: Option<&History>, run: &Run) -> Judgement {
-    let judged =
-        Judged { run, ended_at: run.ended_at.unwrap_or_else(Timestamp::now), alert_key: &plan.job.alert_key };
-    match history {
-        Some(history) => policy::judge(history, &judged, &plan.rule),
-        None => policy::judge_blind(&judged, &plan.rule),
-    }
-}
-
-/// What there is to tell: of runs that were found dead, oldest first, and of this one.
-fn notices(plan: &Plan, committed: Committed, run: Run) -> Vec<Notice> {
-    let Committed { lost, own, history_readable, .. } = committed;
-    lost.into_iter()
-        .chain(std::iter::once((run, own)))
-        .flat_map(|(run, judgement)| {
-            let Judgement { history, verdict, alert } = judgement;
-            let history = history_readable.then_some(history);
-            Notice::ended(&plan.job, Finished { run, verdict, history, sink_errors: Vec::new() }, alert)
-        })
-        .collect()
-}
-
-/// The closing line for people.
-fn summary(plan: &Plan, run: &Run) -> Option<String> {
-    let wanted = match plan.summary {
-        Summary::Always => true,
-        Summary::Auto => stderr_is_terminal(),
-        Summary::Never => false,
     };
-    wanted.then(|| {
-        let mut line = format!("{}: {}", plan.job.label, run.outcome);
-        if let Some(wall_time) = run.wall_time {
-            line.push_str(&format!(" in {}", crate::human::span(wall_time)));
+    let mut problems = plan.problems.clone();
+    // What is looked at here is the user's; a defect of ours in looking must not cost the status.
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        if run.pid.is_some() {
+            problems.extend(take_report(journal, &mut run));
         }
-        if let Some(usage) = &run.usage {
-            line.push_str(&format!(", {} of memory", crate::human::bytes(usage.max_rss_bytes)));
-        }
-        if let Some(reason) = &run.reason {
-            line.push_str(&format!(": {reason}"));
-        }
-        line
-    })
+        hold_to_expectations(plan, journal, &mut run);
+    }));
+    Ended { run, problems }
+}
+
+/// Takes what the job has reported of itself; the complaints about it.
+fn take_report(journal: &Journal, run: &mut Run) -> Vec<String> {
+    let Some(path) = journal.report_path(run.id) else { return Vec::new() };
+    let Some((report, complaints)) = run_report::read(&path) else { return Vec::new() };
+    // A job that still writes to it writes to nobody; what cannot be removed is removed with the journal.
+    let _ = std::fs::remove_file(&path);
+    run.report = report;
+    complaints
+}
+
+/// A run that ended well and has not done what was expected of it is suspect.
+fn hold_to_expectations(plan: &Plan, journal: &Journal, run: &mut Run) {
+    if run.outcome.weight() != Weight::Success {
+        return;
+    }
+    let mut unmet = expectation::unmet(&plan.expectations, run.wall_time, &run.report);
+    if !plan.products.is_empty() {
+        let last_good = |pattern: &str| journal.last_good_size(pattern);
+        let (produced, missing) = produced::look(&plan.products, run.started_at, &last_good);
+        run.produced = produced;
+        unmet.extend(missing);
+    }
+    (run.outcome, run.reason) = expectation::judge(run.outcome, run.reason.take(), &unmet);
 }

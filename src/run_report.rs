@@ -22,27 +22,27 @@ const LINES_MAX: usize = 64;
 /// How much of a word a complaint shows, in characters.
 const SHOWN_MAX: usize = 40;
 
-/// Reads the file that a job may have written. One that is not there says nothing.
+/// Reads the file that a job may have written; `None` if it is not there.
 ///
 /// The path was in the job's environment, so whatever the job could make may stand there: nothing is
 /// followed, nothing is waited for (a FIFO), and only a regular file of this user's is read.
-pub fn read(path: &Path) -> (Report, Vec<String>) {
+pub fn read(path: &Path) -> Option<(Report, Vec<String>)> {
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
     let unreadable = |why: &str| (Report::default(), vec![format!("the run report is not read: {why}")]);
     let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return (Report::default(), Vec::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return None,
         Err(error) if error.raw_os_error() == Some(libc::ELOOP) => {
-            return unreadable("it is a symbolic link");
+            return Some(unreadable("it is a symbolic link"));
         }
-        Err(error) => return unreadable(&os_error::words_of(&error)),
+        Err(error) => return Some(unreadable(&os_error::words_of(&error))),
     };
-    match file.metadata() {
+    Some(match file.metadata() {
         Ok(found) if !found.is_file() => unreadable("it is not a regular file"),
         Ok(found) if found.uid() != geteuid().as_raw() => unreadable("it belongs to another user"),
         Ok(_) => read_open(&file),
         Err(error) => unreadable(&os_error::words_of(&error)),
-    }
+    })
 }
 
 /// Reads the file, opened and found trustworthy.

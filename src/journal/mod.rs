@@ -186,6 +186,26 @@ impl Journal {
         }
     }
 
+    /// Where a run may leave its report: a path that nobody else can write to, and that is not there yet.
+    pub fn report_path(&self, run: RunId) -> Option<PathBuf> {
+        let files = self.files.as_ref().ok()?;
+        Some(files.directory.path().join(report_name(run)))
+    }
+
+    /// The size in bytes of what the last good run produced for a pattern, as it was when the end of the
+    /// journal was read while the command ran.
+    pub fn last_good_size(&self, pattern: &str) -> Option<u64> {
+        let (_, tail) = self.files.as_ref().ok()?.ahead.as_ref()?;
+        let sizes = tail.fold.as_ref()?.history().sizes;
+        sizes.into_iter().find(|(other, _)| other == pattern).map(|(_, bytes)| bytes)
+    }
+
+    /// What is kept beside the journal, as the last run left it, this one included; `None` if it cannot be
+    /// read.
+    pub fn kept_plan(&self) -> Option<KeptPlan> {
+        kept_plan::read(&self.files.as_ref().ok()?.directory).ok().flatten()
+    }
+
     /// Makes the start durable; to be called, on a helper thread, once the run has lasted a second.
     /// `None` if there is no start on record.
     pub fn start_syncer(&self) -> Option<impl FnOnce() + Send + 'static> {
@@ -277,6 +297,11 @@ impl JournalFile {
         let (fd, writable) = directory.file_to_append_or_read(JOURNAL, unsynced)?;
         Ok(Self { fd: Arc::new(fd), writable })
     }
+}
+
+/// The file in a job's directory that a run may leave its report in.
+fn report_name(run: RunId) -> String {
+    format!("report-{run}")
 }
 
 /// Makes a journal durable, and the names of what was made for it.

@@ -72,6 +72,8 @@ struct Event<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     alert: Option<AlertFields<'a>>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    problems: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
     sink_errors: &'a [String],
 }
 
@@ -192,6 +194,12 @@ impl<'a> Event<'a> {
                 (Some(AlertFields::of(job, &turn.alert, changed)), &[][..])
             }
         };
+        let problems = match &notice.news {
+            News::Finished(finished) => &finished.problems[..],
+            News::Started(_) | News::Overdue(_) | News::Opened(_) | News::Repeated(_) | News::Closed(_) => {
+                &[]
+            }
+        };
         let reason = notice.news.turn().and_then(|turn| match &turn.cause {
             Cause::Run(_) => None,
             Cause::Noticed(reason, _) => Some(&reason[..]),
@@ -207,6 +215,7 @@ impl<'a> Event<'a> {
             run,
             reason,
             alert,
+            problems,
             sink_errors,
         }
     }

@@ -38,6 +38,7 @@ pub fn resolve(configured: Configured, host: &impl Host) -> Result<(Plan, Levels
         products: lists::of_nearest_level(&levels, Setting::Produces, "product", bands::product)?,
         max_age: read(&levels, Setting::MaxAge, "duration", values::positive_duration)?,
         rule: alert_rule(&levels)?,
+        problems: Vec::new(),
         sinks: lists::sinks(&levels)?,
         state_dir: state_dir(levels.nearest(Setting::StateDir), &surroundings, host)?,
         flush_deadline: duration(&levels, Setting::FlushDeadline)?.unwrap_or(FLUSH_DEADLINE),

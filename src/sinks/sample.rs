@@ -69,6 +69,7 @@ pub fn ended(job: JobFacts, before: &History, run: Run) -> Vec<Notice> {
         run,
         verdict: judgement.verdict,
         history: Some(judgement.history),
+        problems: Vec::new(),
         sink_errors: Vec::new(),
     };
     Notice::ended(&Arc::new(job), finished, judgement.alert)

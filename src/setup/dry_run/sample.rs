@@ -59,6 +59,7 @@ fn stages(plan: &Plan, ending: Ending, before: &History) -> Vec<Vec<Notice>> {
         run,
         verdict: judgement.verdict,
         history: Some(judgement.history),
+        problems: Vec::new(),
         sink_errors: Vec::new(),
     };
     vec![

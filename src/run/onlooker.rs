@@ -1,0 +1,251 @@
+//! What happens beside the command while it runs. Whatever can be done now instead of when it has
+//! ended costs the caller nothing; and what takes too long is said while it does.
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use super::report::{judge, say_unconfirmed};
+use crate::changes;
+use crate::clock::{Deadline, Timestamp};
+use crate::expectation::time_max;
+use crate::human;
+use crate::job::RunId;
+use crate::journal::{Amendment, Journal};
+use crate::notice::{Notice, Overdue, Start};
+use crate::plan::Plan;
+use crate::policy::{self, Verdict};
+use crate::sinks::Sink;
+use crate::sinks::delivery::{self, Announcement};
+use crate::supervise::Witness;
+
+/// From this wall time on a run's start is made durable while it runs.
+const LASTING: Duration = Duration::from_secs(1);
+/// So many words of an overdue run may be on their way at a time. More are left unsaid: sinks that hang
+/// must not gather threads.
+const OVERDUE_MAX: usize = 4;
+/// Stack of a helper thread, in bytes.
+const STACK: usize = 256 * 1024;
+/// How often a wait is broken off to ask whether it should be cut short.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// Whoever looks on.
+pub struct Onlooker<'a> {
+    plan: &'a Arc<Plan>,
+    sinks: &'a [Arc<dyn Sink>],
+    journal: &'a mut Journal,
+    moments: Moments,
+    start: Start,
+    announcement: Announcement,
+    overdue: Vec<Receiver<()>>,
+}
+
+/// What is left to do when the command has ended.
+#[derive(Default)]
+pub struct LeftToDo {
+    /// What became of the notice of the start.
+    pub announcement: Announcement,
+    overdue: Vec<Receiver<()>>,
+}
+
+/// The moments of a run at which something is to be done.
+#[derive(Debug, Clone, Copy)]
+struct Moments {
+    /// The largest wall time that is expected.
+    max: Option<Duration>,
+    /// `--warn-after`.
+    every: Option<Duration>,
+}
+
+impl Moments {
+    /// The first one after `passed`.
+    fn next_after(&self, passed: Duration) -> Option<Duration> {
+        let repeated = self.every.and_then(|every| {
+            let times = passed.as_nanos() / every.as_nanos().max(1) + 1;
+            every.checked_mul(u32::try_from(times).ok()?)
+        });
+        let once = [Some(LASTING), self.max].into_iter().flatten().filter(|&moment| moment > passed);
+        once.chain(repeated).min()
+    }
+
+    fn is_max(&self, moment: Duration) -> bool {
+        self.max == Some(moment)
+    }
+
+    fn is_repeated(&self, moment: Duration) -> bool {
+        self.every.is_some_and(|every| moment.as_nanos().is_multiple_of(every.as_nanos().max(1)))
+    }
+}
+
+impl<'a> Onlooker<'a> {
+    /// For a run that is about to start.
+    pub fn new(
+        plan: &'a Arc<Plan>,
+        sinks: &'a [Arc<dyn Sink>],
+        journal: &'a mut Journal,
+        id: RunId,
+        started_at: Timestamp,
+    ) -> Self {
+        let moments = Moments { max: time_max(&plan.expectations), every: plan.warn_after };
+        let start = Start { id, parent: plan.parent, pid: 0, started_at };
+        let announcement = Announcement::default();
+        Self { plan, sinks, journal, moments, start, announcement, overdue: Vec::new() }
+    }
+
+    /// The command has ended.
+    pub fn into_left_to_do(self) -> LeftToDo {
+        LeftToDo { announcement: self.announcement, overdue: self.overdue }
+    }
+
+    /// Makes the record of the start durable, on a thread of its own: a disk that hangs must not
+    /// keep signals and time limits waiting.
+    fn sync_start(&self) {
+        if let Some(sync) = self.journal.start_syncer() {
+            // Without a thread the record is as durable as the kernel makes it by itself.
+            let _ = std::thread::Builder::new().stack_size(64 * 1024).spawn(sync);
+        }
+    }
+
+    /// Says that the run takes too long, on a thread of its own; and if it is longer than expected, asks
+    /// what becomes of the alert.
+    fn say_overdue(&mut self, moment: Duration) {
+        self.overdue.retain(|done| done.try_recv() == Err(mpsc::TryRecvError::Empty));
+        if self.overdue.len() >= OVERDUE_MAX && !self.moments.is_max(moment) {
+            return;
+        }
+        let max = self.moments.max.filter(|_| self.moments.is_max(moment));
+        let reason = match max {
+            Some(max) => format!("still running after {}, the most that is expected", human::span(max)),
+            None => format!("still running after {}", human::span(moment)),
+        };
+        let overdue = Overdue { start: self.start.clone(), elapsed: moment, reason };
+        let (plan, sinks) = (Arc::clone(self.plan), self.sinks.to_vec());
+        let (over, done) = mpsc::channel();
+        let work = move || {
+            report_overdue(&plan, &sinks, overdue, max.is_some());
+            // Nobody may be waiting any more.
+            let _ = over.send(());
+        };
+        if std::thread::Builder::new().stack_size(STACK).spawn(work).is_ok() {
+            self.overdue.push(done);
+        }
+    }
+}
+
+impl Witness for Onlooker<'_> {
+    fn started(&mut self, pid: u32) {
+        self.start.pid = pid;
+        let start = || Notice::started(Arc::clone(&self.plan.job), self.start.clone());
+        self.announcement = delivery::announce(self.sinks, start);
+        self.journal.read_ahead();
+    }
+
+    fn next_moment(&self, passed: Duration) -> Option<Duration> {
+        self.moments.next_after(passed)
+    }
+
+    fn reached(&mut self, moment: Duration) {
+        if moment == LASTING {
+            self.sync_start();
+        }
+        if self.moments.is_max(moment) || self.moments.is_repeated(moment) {
+            self.say_overdue(moment);
+        }
+    }
+}
+
+impl LeftToDo {
+    /// Waits until what was to be said of the run while it was overdue has been said, so that nobody
+    /// hears of its end first; until the deadline, or until `cut_short` says so.
+    pub fn wait(&self, deadline: Deadline, cut_short: &mut dyn FnMut() -> bool) {
+        for done in &self.overdue {
+            while done.recv_timeout(deadline.left().min(SLICE)) == Err(RecvTimeoutError::Timeout) {
+                if deadline.passed() || cut_short() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// On the helper thread, with a journal of its own: the run's is busy with the run.
+fn report_overdue(plan: &Plan, sinks: &[Arc<dyn Sink>], overdue: Overdue, is_max: bool) {
+    let now = Timestamp::now();
+    let deadline = Deadline::after(plan.flush_deadline);
+    let (start, reason) = (overdue.start.clone(), overdue.reason.clone());
+    let mut notices = vec![Notice::overdue(Arc::clone(&plan.job), now, overdue)];
+    if is_max {
+        notices.extend(open_if_due(plan, now, deadline, start, reason));
+    }
+    let delivered = delivery::deliver(sinks, &notices, Announcement::default(), deadline, &mut || false);
+    if !delivered.alert_confirmed {
+        say_unconfirmed(&notices);
+    }
+}
+
+/// The opening of the alert, if the failure of the run would open it.
+fn open_if_due(
+    plan: &Plan,
+    now: Timestamp,
+    deadline: Deadline,
+    start: Start,
+    reason: String,
+) -> Option<Notice> {
+    let mut journal = Journal::open(&plan.state_dir, &plan.job.label, &plan.job.host);
+    let mut amend = |history: &policy::History, _: &[_]| {
+        let judgement = policy::judge_overdue(history, start.id, &plan.job.alert_key, &plan.rule, now);
+        let opened = judgement.verdict == Verdict::Opened || judgement.history.alert != history.alert;
+        opened.then(|| Amendment { judgement, what: reason.clone(), run: Some(start.id) })
+    };
+    let reviewed =
+        journal.review(now, deadline, &|history, run| judge(plan, history, run), &mut amend).ok()?;
+    let success = reviewed.history.last_success.map(|success| success.ended_at);
+    let judgement = reviewed.amendment?.judgement;
+    let notice = Notice::noticed(&plan.job, now, &judgement, reason, Some(start))?;
+    Some(notice.with_changes(|| changed_since(plan, &journal, success)))
+}
+
+/// What has changed since the last success, if there was one.
+pub fn changed_since(
+    plan: &Plan,
+    journal: &Journal,
+    success: Option<Timestamp>,
+) -> Vec<crate::notice::Changed> {
+    let Some(success) = success else { return Vec::new() };
+    changes::since(success, journal.kept_plan().as_ref(), &plan.job.command, plan.search_path.as_deref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn all(moments: Moments) -> Vec<u64> {
+        let next = |passed: &Duration| moments.next_after(*passed);
+        std::iter::successors(next(&Duration::ZERO), next).take(6).map(|moment| moment.as_secs()).collect()
+    }
+
+    #[test]
+    fn every_moment_comes_once_and_in_its_order() {
+        for (max, every, expected) in [
+            (None, None, &[1][..]),
+            (Some(seconds(10)), None, &[1, 10]),
+            (None, Some(seconds(4)), &[1, 4, 8, 12, 16, 20]),
+            (Some(seconds(8)), Some(seconds(4)), &[1, 4, 8, 12, 16, 20]),
+            (Some(seconds(1)), Some(seconds(1)), &[1, 2, 3, 4, 5, 6]),
+        ] {
+            assert_eq!(all(Moments { max, every }), expected);
+        }
+    }
+
+    #[test]
+    fn a_moment_knows_what_it_is_for() {
+        let moments = Moments { max: Some(seconds(8)), every: Some(seconds(4)) };
+        assert!(moments.is_max(seconds(8)) && moments.is_repeated(seconds(8)));
+        assert!(!moments.is_max(seconds(4)) && moments.is_repeated(seconds(4)));
+        assert!(!moments.is_repeated(seconds(1)));
+    }
+}

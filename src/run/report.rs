@@ -1,0 +1,113 @@
+//! Everything behind the command's end: the journal first, then the sinks, then the few words that
+//! nobody else was told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::onlooker::{LeftToDo, changed_since};
+use super::stop_signal_within;
+use crate::clock::{Deadline, Timestamp};
+use crate::diagnostics::{say, stderr_is_terminal};
+use crate::journal::{Committed, Journal};
+use crate::notice::{Finished, Notice};
+use crate::outcome::{Run, RunEnd, StartFailure};
+use crate::plan::{Plan, Summary};
+use crate::policy::{self, History, Judged, Judgement};
+use crate::sinks::Sink;
+use crate::sinks::delivery;
+use crate::sys::entry::SignalState;
+
+/// A run that has ended, and what is not as it should be with its configuration or its report.
+pub struct Ended {
+    pub run: Run,
+    pub problems: Vec<String>,
+}
+
+/// Reports on a run, within the deadline.
+pub fn report(
+    plan: &Plan,
+    sinks: &[Arc<dyn Sink>],
+    journal: &mut Journal,
+    ended: Ended,
+    left_to_do: LeftToDo,
+    deadline: Deadline,
+    caller: SignalState,
+) {
+    let label = &plan.job.label;
+    if let RunEnd::NotStarted(StartFailure { reason, .. }) = &ended.run.end {
+        say(format_args!("{label}: {reason}"));
+    }
+    let summary = summary(plan, &ended.run);
+    let committed =
+        journal.commit(&ended.run, &plan.job.command, deadline, &|history, run| judge(plan, history, run));
+    if let Some(trouble) = journal.trouble().or(committed.trouble.as_deref()) {
+        say(format_args!("{label}: {trouble}"));
+    }
+    let mut cut_short = || stop_signal_within(Duration::ZERO, caller).is_some();
+    let notices = notices(plan, journal, committed, ended);
+    left_to_do.wait(deadline, &mut cut_short);
+    let delivered = delivery::deliver(sinks, &notices, left_to_do.announcement, deadline, &mut cut_short);
+    if !delivered.alert_confirmed {
+        say_unconfirmed(&notices);
+    }
+    if let Some(summary) = summary {
+        say(summary);
+    }
+}
+
+/// The alerts that nobody has taken charge of, a line each.
+pub fn say_unconfirmed(notices: &[Notice]) {
+    for notice in notices.iter().filter(|notice| notice.news.turn().is_some()) {
+        say(notice.headline());
+    }
+}
+
+/// Judges a run by the rule of the plan.
+pub fn judge(plan: &Plan, history: Option<&History>, run: &Run) -> Judgement {
+    let judged =
+        Judged { run, ended_at: run.ended_at.unwrap_or_else(Timestamp::now), alert_key: &plan.job.alert_key };
+    match history {
+        Some(history) => policy::judge(history, &judged, &plan.rule),
+        None => policy::judge_blind(&judged, &plan.rule),
+    }
+}
+
+/// What there is to tell: of runs that were found dead, oldest first, and of this one.
+fn notices(plan: &Plan, journal: &Journal, committed: Committed, ended: Ended) -> Vec<Notice> {
+    let Committed { lost, own, history_readable, .. } = committed;
+    let lost = lost.into_iter().map(|(run, judgement)| (Ended { run, problems: Vec::new() }, judgement));
+    lost.chain(std::iter::once((ended, own)))
+        .flat_map(|(Ended { run, problems }, judgement)| {
+            let Judgement { history, verdict, alert } = judgement;
+            let success = history.last_success.map(|success| success.ended_at);
+            let history = history_readable.then_some(history);
+            let finished = Finished { run, verdict, history, problems, sink_errors: Vec::new() };
+            let notices = Notice::ended(&plan.job, finished, alert);
+            notices
+                .into_iter()
+                .map(move |notice| notice.with_changes(|| changed_since(plan, journal, success)))
+        })
+        .collect()
+}
+
+/// The closing line for people.
+fn summary(plan: &Plan, run: &Run) -> Option<String> {
+    let wanted = match plan.summary {
+        Summary::Always => true,
+        Summary::Auto => stderr_is_terminal(),
+        Summary::Never => false,
+    };
+    wanted.then(|| {
+        let mut line = format!("{}: {}", plan.job.label, run.outcome);
+        if let Some(wall_time) = run.wall_time {
+            line.push_str(&format!(" in {}", crate::human::span(wall_time)));
+        }
+        if let Some(usage) = &run.usage {
+            line.push_str(&format!(", {} of memory", crate::human::bytes(usage.max_rss_bytes)));
+        }
+        if let Some(reason) = &run.reason {
+            line.push_str(&format!(": {reason}"));
+        }
+        line
+    })
+}
