@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::clock::Timestamp;
 use crate::human::{ago, local, span};
 use crate::job::Label;
-use crate::journal::{Entry, Remembered, UnderWayNow, entries};
+use crate::journal::{Entry, Look, Remembered, UnderWayNow, entries};
 use crate::outcome::Outcome;
 use crate::policy::{Alert, History};
 
@@ -30,7 +30,7 @@ pub fn status(
     now: Timestamp,
 ) -> Result<String, String> {
     let path = state_dir.as_ref().map_err(Clone::clone)?;
-    let mut jobs = entries(path, now)?;
+    let mut jobs = entries(path, Look::Histories, now)?;
     if let Some(unknown) = labels.iter().find(|label| jobs.iter().all(|job| job.label != label.as_str())) {
         return Err(format!(
             "no run of '{}' is on record in '{}'; 'cronward status' lists those that are",

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nix::NixPath;
+use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::libc;
@@ -99,6 +100,32 @@ impl Directory {
     /// See [`Refusal`].
     pub(super) fn open(path: &Path) -> Result<Self, Refusal> {
         Self::open_at(AT_FDCWD, path, path.to_owned(), geteuid())
+    }
+
+    /// Opens one of another user's: `below` is a path of names that leads there from `base`, which is not
+    /// theirs to move. None of them may be a link, and all must be theirs.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub(super) fn open_below(base: &Path, below: &str, owner: u32) -> Result<Self, Refusal> {
+        let owner = Uid::from_raw(owner);
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let mut path = base.to_owned();
+        let mut at = openat(AT_FDCWD, base, flags, Mode::empty())
+            .map_err(|error| Refusal::Error(path.clone(), error))?;
+        let (above, last) = below.rsplit_once('/').unwrap_or(("", below));
+        for name in above.split('/').filter(|name| !name.is_empty()) {
+            path.push(name);
+            let (fd, found) = openat(&at, name, flags | OFlag::O_NOFOLLOW, Mode::empty())
+                .and_then(|fd| fstat(&fd).map(|found| (fd, found)))
+                .map_err(|error| Refusal::Error(path.clone(), error))?;
+            if let Some(why) = distrust(&found, owner) {
+                return Err(Refusal::Untrusted(path, why));
+            }
+            at = fd;
+        }
+        path.push(last);
+        Self::open_at(&at, last, path, owner)
     }
 
     /// Opens one, making it and what is missing above it.
@@ -238,6 +265,21 @@ impl Directory {
         // The umask may have taken away what the mode gives. Without it the file serves this once.
         let _ = fchmod(&fd, FILE_MODE);
         Ok(fd)
+    }
+
+    /// The names in it, at most so many; those of no file or directory of ours are left out.
+    ///
+    /// # Errors
+    /// Those of getdents(2).
+    pub(super) fn names(&self, most: usize) -> nix::Result<Vec<String>> {
+        // Another description, since the place in the list belongs to it.
+        let mut list = Dir::openat(&*self.fd, c".", OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
+        let names = list.iter().take(most.saturating_add(2)).filter_map(|entry| {
+            let entry = entry.ok()?;
+            let name = entry.file_name().to_str().ok()?.to_owned();
+            (!name.starts_with('.')).then_some(name)
+        });
+        Ok(names.collect())
     }
 
     /// The open directory.

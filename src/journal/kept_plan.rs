@@ -316,6 +316,14 @@ fn shown(value: &str) -> String {
 /// # Errors
 /// In words: it cannot be read, or is not one of this version.
 pub(super) fn read(directory: &Directory) -> Result<Option<KeptPlan>, String> {
+    read_within(directory, SIZE_MAX)
+}
+
+/// The same, but none that is larger than `largest` bytes.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn read_within(directory: &Directory, largest: u64) -> Result<Option<KeptPlan>, String> {
     let path = directory.path_of(PLAN);
     let fail = |why: &str| format!("'{}' {why}", path.display());
     let file = match directory.file(PLAN, Access::Read, &mut Unsynced::new()) {
@@ -325,7 +333,7 @@ pub(super) fn read(directory: &Directory) -> Result<Option<KeptPlan>, String> {
     };
     let in_words = |error: Errno| fail(&format!("cannot be read: {}", crate::os_error::words(error)));
     let size = fstat(&file).map_err(in_words)?.st_size.unsigned_abs();
-    if size > SIZE_MAX {
+    if size > largest {
         return Err(fail("is larger than any that cronward writes"));
     }
     let bytes = read_range(&file, 0, size).map_err(in_words)?;

@@ -37,7 +37,7 @@ pub use fold::Judge;
 pub use kept_plan::{KeptOption, KeptPlan};
 use locks::Byte;
 pub use overlap::{Claim, OverlapLock};
-pub use read::{Entry, Remembered, UnderWayNow, entries};
+pub use read::{Entry, Look, OtherUser, Remembered, UnderWayNow, entries, entries_of, runs_since};
 use reading::Reader;
 pub use review::{Amend, Amendment, Reviewed};
 

@@ -1,12 +1,15 @@
 //! Reading the journals of all jobs, for those who only look: nothing is made, written or waited for.
+//! Root looks at what others have written too, and they may have written anything: nothing is followed,
+//! and no more is read than what one user's jobs may need.
 
 use std::num::NonZeroU32;
 use std::path::Path;
 
 use super::directory::{Access, Directory, Refusal, Unsynced};
+use super::kept_plan::{self, KeptPlan};
 use super::locks::{self, Byte};
-use super::stored::Fold;
-use super::tail::{self, Condition};
+use super::stored::{self, Fold};
+use super::tail::{self, Condition, LARGEST_WINDOW};
 use super::under_way::Begun;
 use super::{JOBS, JOURNAL, LOCK, fold, under_way};
 use crate::clock::Timestamp;
@@ -15,11 +18,22 @@ use crate::os_error;
 use crate::outcome::Run;
 use crate::policy::{self, AlertAfter, AlertRule, History, Judged, Judgement};
 
+/// How many jobs of another user are looked at.
+const JOBS_OF_OTHERS: usize = 10_000;
+/// How much is read of one journal or plan of another user, in bytes.
+const WINDOW_OF_OTHERS: u64 = 256 * 1024;
+/// How much is read of all state of one other user, in bytes.
+const ALL_OF_OTHERS: u64 = 64 * 1024 * 1024;
+/// How much of a journal is read for the runs of some time, in bytes.
+const RUNS_WINDOW: u64 = 1024 * 1024;
+
 /// A job that has a directory.
 #[derive(Debug)]
 pub struct Entry {
     /// Its label, as it was given; the file name if that is all there is.
     pub label: String,
+    /// The name of its directory.
+    pub name: String,
     /// What is remembered of it, or why that cannot be read.
     pub remembered: Result<Remembered, String>,
 }
@@ -31,6 +45,8 @@ pub struct Remembered {
     pub history: History,
     /// Its runs that have started and not ended, oldest first.
     pub under_way: Vec<UnderWayNow>,
+    /// What was given to its last run, if that was asked for and can be read.
+    pub plan: Option<KeptPlan>,
 }
 
 /// A run that has started and not ended.
@@ -52,29 +68,88 @@ impl UnderWayNow {
     }
 }
 
-/// Every job of a state directory by label; none if there is no such directory.
+/// What is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// Histories alone.
+    Histories,
+    /// Plans, too.
+    Plans,
+}
+
+/// Another user, by the password file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherUser {
+    /// Name.
+    pub name: String,
+    /// User id.
+    pub id: u32,
+}
+
+/// How much may still be read.
+struct Budget {
+    window: u64,
+    left: u64,
+    jobs: usize,
+}
+
+impl Budget {
+    const OWN: Self = Self { window: LARGEST_WINDOW, left: u64::MAX, jobs: usize::MAX };
+    const OF_OTHERS: Self = Self { window: WINDOW_OF_OTHERS, left: ALL_OF_OTHERS, jobs: JOBS_OF_OTHERS };
+
+    /// Room for the end of a file of this size.
+    fn take(&mut self, size: u64) -> Result<u64, String> {
+        let window = self.window.min(size);
+        self.left = self.left.checked_sub(window).ok_or("there is more than one user's jobs need")?;
+        Ok(self.window)
+    }
+}
+
+/// Every job of one's own state directory by label; none if there is no such directory.
 ///
 /// # Errors
 /// In words: why the directory cannot be read.
-pub fn entries(state_dir: &Path, now: Timestamp) -> Result<Vec<Entry>, String> {
-    let jobs = match Directory::open(state_dir).and_then(|state| state.subdirectory(JOBS)) {
+pub fn entries(state_dir: &Path, look: Look, now: Timestamp) -> Result<Vec<Entry>, String> {
+    read_all(Directory::open(state_dir), look, now, Budget::OWN)
+}
+
+/// Every job of a state directory of another user's: `below` a directory that is not theirs to move, in
+/// directories that are all theirs.
+///
+/// # Errors
+/// In words: why the directory cannot be read.
+pub fn entries_of(
+    user: &OtherUser,
+    base: &Path,
+    below: &str,
+    look: Look,
+    now: Timestamp,
+) -> Result<Vec<Entry>, String> {
+    read_all(Directory::open_below(base, below, user.id), look, now, Budget::OF_OTHERS)
+}
+
+fn read_all(
+    state: Result<Directory, Refusal>,
+    look: Look,
+    now: Timestamp,
+    mut budget: Budget,
+) -> Result<Vec<Entry>, String> {
+    let jobs = match state.and_then(|state| state.subdirectory(JOBS)) {
         Ok(jobs) => jobs,
         Err(refusal) if refusal.is_absence() => return Ok(Vec::new()),
         Err(refusal) => return Err(refusal.to_string()),
     };
-    let path = jobs.path().to_owned();
-    let fail = |error: std::io::Error| format!("'{}' cannot be read: {error}", path.display());
+    let cannot = |why: &str| format!("'{}' cannot be read: {why}", jobs.path().display());
     let host = nix::unistd::gethostname().unwrap_or_default();
     let host = under_way::plain_host(&host.to_string_lossy());
     let mut entries = Vec::new();
-    for found in std::fs::read_dir(&path).map_err(fail)? {
-        let name = found.map_err(fail)?.file_name().to_string_lossy().into_owned();
-        let (label, remembered) = match read_job(&jobs, &name, &host, now) {
+    for name in jobs.names(budget.jobs).map_err(|error| cannot(&os_error::words(error)))? {
+        let (label, remembered) = match read_job(&jobs, &name, &host, look, now, &mut budget) {
             Ok((label, remembered)) => (label, Ok(remembered)),
             Err(why) => (String::new(), Err(why)),
         };
         let label = if label.is_empty() { label_of(&name) } else { label };
-        entries.push(Entry { label, remembered });
+        entries.push(Entry { label, name, remembered });
     }
     entries.sort_by(|one, other| one.label.cmp(&other.label));
     Ok(entries)
@@ -84,24 +159,31 @@ fn read_job(
     jobs: &Directory,
     name: &str,
     host: &str,
+    look: Look,
     now: Timestamp,
+    budget: &mut Budget,
 ) -> Result<(String, Remembered), String> {
     let in_words = |refusal: Refusal| refusal.to_string();
     let directory = jobs.subdirectory(name).map_err(in_words)?;
     let path = directory.path_of(JOURNAL);
     let fail = |why: &str| format!("'{}' {why}", path.display());
+    let plan = match look {
+        Look::Histories => None,
+        Look::Plans => kept_plan::read_within(&directory, budget.window).ok().flatten(),
+    };
     let (size, journal) = match directory.file(JOURNAL, Access::Read, &mut Unsynced::new()) {
         Ok(journal) => {
             let found = nix::sys::stat::fstat(&journal).map_err(|error| fail(&os_error::words(error)))?;
             (found.st_size.unsigned_abs(), journal)
         }
         Err(refusal) if refusal.is_absence() => {
-            let nothing = Remembered { history: History::default(), under_way: Vec::new() };
+            let nothing = Remembered { history: History::default(), under_way: Vec::new(), plan };
             return Ok((String::new(), nothing));
         }
         Err(refusal) => return Err(in_words(refusal)),
     };
-    let tail = tail::read(&journal, size).map_err(|error| fail(&os_error::words(error)))?;
+    let window = budget.take(size).map_err(|why| fail(&format!("is not read: {why}")))?;
+    let tail = tail::read_within(&journal, size, window).map_err(|error| fail(&os_error::words(error)))?;
     match tail.condition {
         Condition::Sound => {}
         Condition::Corrupt => return Err(fail("is corrupt; the next run will put it aside")),
@@ -121,7 +203,35 @@ fn read_job(
         }));
     }
     let history = fold.history();
-    Ok((fold.label, Remembered { history, under_way }))
+    Ok((fold.label, Remembered { history, under_way, plan }))
+}
+
+/// The runs of one's own job that ended after a moment, from start to end, newest first, as far as the
+/// end of its journal goes back. `name` is that of its directory.
+///
+/// # Errors
+/// In words.
+pub fn runs_since(
+    state_dir: &Path,
+    name: &str,
+    moment: Timestamp,
+) -> Result<Vec<(Timestamp, Timestamp)>, String> {
+    let in_words = |refusal: Refusal| refusal.to_string();
+    let jobs = Directory::open(state_dir).and_then(|state| state.subdirectory(JOBS)).map_err(in_words)?;
+    let directory = jobs.subdirectory(name).map_err(in_words)?;
+    let journal = directory.file(JOURNAL, Access::Read, &mut Unsynced::new()).map_err(in_words)?;
+    let size = nix::sys::stat::fstat(&journal).map_err(os_error::words)?.st_size.unsigned_abs();
+    let mut window = tail::FIRST_WINDOW;
+    loop {
+        let from = size.saturating_sub(window);
+        let bytes = tail::read_range(&journal, from, size).map_err(os_error::words)?;
+        let runs = stored::runs(&bytes);
+        let reaches_back = runs.last().is_some_and(|&(_, end)| end <= moment);
+        if reaches_back || from == 0 || window >= RUNS_WINDOW {
+            return Ok(runs.into_iter().filter(|&(_, end)| end > moment).collect());
+        }
+        window *= 4;
+    }
 }
 
 /// The streak does not depend on the alert rule; and whether the alert is open is taken from what a

@@ -338,6 +338,28 @@ pub(super) fn read_line(line: &[u8]) -> Record {
     }
 }
 
+/// From when to when a run took, and nothing else of its end.
+#[derive(Deserialize)]
+struct Took {
+    started_at: i64,
+    ended_at: i64,
+}
+
+#[derive(Deserialize)]
+struct EndedOnly {
+    #[serde(default)]
+    lost: Vec<Took>,
+    end: Option<Took>,
+}
+
+/// The runs that have ended on lines of a journal, from start to end, newest first.
+pub(super) fn runs(lines: &[u8]) -> Vec<(Timestamp, Timestamp)> {
+    let lines = lines.rsplit(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+    let ended = lines.filter_map(|line| serde_json::from_slice::<EndedOnly>(line).ok());
+    let took = ended.flat_map(|line| line.end.into_iter().chain(line.lost.into_iter().rev()));
+    took.map(|run| (Timestamp::from_millis(run.started_at), Timestamp::from_millis(run.ended_at))).collect()
+}
+
 /// The run that a line records the end of, if it does.
 pub(super) fn read_end(line: &[u8]) -> Option<Box<End<'static>>> {
     serde_json::from_slice::<EndOnly>(line).ok().filter(|line| line.v == VERSION).map(|line| line.end)

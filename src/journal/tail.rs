@@ -10,7 +10,7 @@ use super::under_way::Begun;
 
 /// What is read first: a fold, the end that it came with, and what a few runs at once leave behind
 /// them. A page; every run pays for it.
-const FIRST_WINDOW: u64 = 4 * 1024;
+pub(super) const FIRST_WINDOW: u64 = 4 * 1024;
 /// What is read at most. Beyond it a journal without a fold is not one.
 pub(super) const LARGEST_WINDOW: u64 = 4 * 1024 * 1024;
 
@@ -53,14 +53,22 @@ pub(super) enum Condition {
 /// # Errors
 /// Those of pread(2).
 pub(super) fn read(file: &OwnedFd, size: u64) -> nix::Result<Tail> {
+    read_within(file, size, LARGEST_WINDOW)
+}
+
+/// The same, but of at most `largest` bytes.
+///
+/// # Errors
+/// Those of pread(2).
+pub(super) fn read_within(file: &OwnedFd, size: u64, largest: u64) -> nix::Result<Tail> {
     let mut window = FIRST_WINDOW;
     loop {
         let from = size.saturating_sub(window);
         let bytes = read_range(file, from, size)?;
         match scan(&bytes, from) {
             Ok(tail) => return Ok(tail),
-            Err(tail) if window >= LARGEST_WINDOW => return Ok(tail),
-            Err(_) => window *= 4,
+            Err(tail) if window >= largest => return Ok(tail),
+            Err(_) => window = (window * 4).min(largest),
         }
     }
 }

@@ -266,3 +266,5 @@ fn the_pid_and_the_lock_record_are_left_to_the_child() {
 }
 
 mod damage;
+
+mod others;
