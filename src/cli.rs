@@ -3,6 +3,7 @@
 //! grammar was a fifth of its instructions; only help, errors and unusual words pay for it.
 
 mod fast_path;
+mod subcommand;
 mod usage;
 
 use std::ffi::OsString;
@@ -10,21 +11,16 @@ use std::ffi::OsString;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::settings::{Row, Setting, TABLE, Takes, UsageError};
+use subcommand::Asked;
+pub use subcommand::{Subcommand, Task};
 
 /// What is asked of this invocation.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Invocation {
     /// Run a command.
     Run(Typed),
-    /// Show the jobs.
-    Status {
-        /// Only these; empty: all.
-        labels: Vec<OsString>,
-        /// As JSON.
-        json: bool,
-        /// `--state-dir`, as typed.
-        state_dir: Option<OsString>,
-    },
+    /// Do something else.
+    Subcommand(Subcommand),
     /// Print this text on stdout: help or version.
     Print(String),
 }
@@ -41,11 +37,6 @@ pub struct Typed {
     pub words: Vec<OsString>,
 }
 
-/// Subcommands that the manual reserves and this version does not have. Run as commands, they would
-/// change their meaning with the next version.
-const NOT_BUILT: [&str; 9] =
-    ["history", "check", "wrap", "doctor", "drill", "flush", "mute", "forget", "completions"];
-
 /// Id of the positional words.
 const WORDS: &str = "words";
 
@@ -55,14 +46,11 @@ const WORDS: &str = "words";
 /// Everything that clap refuses, a subcommand that is not built, and a run without a command or
 /// with two.
 pub fn parse(args: Vec<OsString>) -> Result<Invocation, UsageError> {
-    match args.get(1).and_then(|word| word.to_str()) {
-        Some("status") => return parse_status(&args),
-        Some(name) if NOT_BUILT.contains(&name) => {
-            return Err(UsageError::new(format!(
-                "'{name}' is not built yet; to run a command of that name write 'cronward -- {name}'"
-            )));
-        }
-        Some(_) | None => {}
+    if let Some(asked) = subcommand::parse(&args) {
+        return asked.map(|asked| match asked {
+            Asked::Subcommand(subcommand) => Invocation::Subcommand(subcommand),
+            Asked::Text(text) => Invocation::Print(text),
+        });
     }
     let (program, options, words) = match fast_path::options(&args) {
         Some((options, start)) => {
@@ -147,33 +135,6 @@ fn collect(matches: &mut ArgMatches) -> (Vec<(Setting, OsString)>, Vec<OsString>
 
 fn taken(matches: &mut ArgMatches, id: &str) -> impl Iterator<Item = OsString> {
     matches.remove_many::<OsString>(id).into_iter().flatten()
-}
-
-fn parse_status(args: &[OsString]) -> Result<Invocation, UsageError> {
-    let grammar = usage::with_status_texts(
-        Command::new("status")
-            .bin_name("cronward status")
-            .disable_help_flag(true)
-            .args_override_self(true)
-            .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("as JSON, for programs"))
-            .arg(option(Setting::StateDir.row()))
-            .arg(
-                Arg::new(WORDS)
-                    .value_name("LABEL")
-                    .num_args(0..)
-                    .help("only these jobs")
-                    .value_parser(value_parser!(OsString)),
-            ),
-    );
-    let words = args.get(1..).unwrap_or_default();
-    match grammar.try_get_matches_from(words) {
-        Ok(mut matches) => Ok(Invocation::Status {
-            labels: taken(&mut matches, WORDS).collect(),
-            json: matches.get_flag("json"),
-            state_dir: matches.remove_one(Setting::StateDir.row().long),
-        }),
-        Err(error) => usage::answer(&error).map(Invocation::Print),
-    }
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ mod sys;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use cli::Invocation;
+use cli::{Invocation, Subcommand, Task};
 use clock::Timestamp;
 use config::Configured;
 use job::Label;
@@ -66,7 +66,9 @@ fn invoke(received: Received) -> Result<Exit, UsageError> {
     }
     match cli::parse(args)? {
         Invocation::Print(text) => Ok(print(&text)),
-        Invocation::Status { labels, json, state_dir } => {
+        Invocation::Subcommand(Subcommand { task: Task::Status { labels, json }, options }) => {
+            let state_dir = options.into_iter().find(|(setting, _)| *setting == settings::Setting::StateDir);
+            let state_dir = state_dir.map(|(_, dir)| dir);
             let state_dir = plan::state_dir_to_read(state_dir, environment, &ThisHost)?;
             let labels: Vec<Label> = labels.iter().filter_map(|label| Label::new(label)).collect();
             Ok(match inspect::status(&state_dir, &labels, json, Timestamp::now()) {
@@ -77,6 +79,7 @@ fn invoke(received: Received) -> Result<Exit, UsageError> {
                 }
             })
         }
+        Invocation::Subcommand(_) => Err(UsageError::new("not built yet")),
         Invocation::Run(typed) => {
             let configured = Configured::new(typed, environment)?;
             let dry_run = configured.dry_run;

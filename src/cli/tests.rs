@@ -108,7 +108,7 @@ fn usage_errors_are_one_line_that_names_the_word() {
 
 #[test]
 fn every_reserved_subcommand_is_refused_as_the_first_word_only() {
-    for name in NOT_BUILT {
+    for name in subcommand::NOT_BUILT {
         assert!(refusal(&[name]).contains("is not built yet"));
         assert_eq!(typed(&["--", name]).words, [name]);
         assert_eq!(typed(&["-l", "x", name]).words, [name]);
@@ -132,10 +132,10 @@ fn help_names_every_option_and_version_the_version() {
 
 #[test]
 fn status_takes_labels_json_and_a_directory() {
-    let status = |labels: &[&str], json, dir: Option<&str>| Invocation::Status {
-        labels: labels.iter().map(OsString::from).collect(),
-        json,
-        state_dir: dir.map(OsString::from),
+    let status = |labels: &[&str], json, dir: Option<&str>| {
+        let task = Task::Status { labels: labels.iter().map(OsString::from).collect(), json };
+        let options = dir.map(|dir| (Setting::StateDir, dir.into())).into_iter().collect();
+        Invocation::Subcommand(Subcommand { task, options })
     };
     assert_eq!(parse(args(&["status"])), Ok(status(&[], false, None)));
     assert_eq!(
@@ -144,6 +144,28 @@ fn status_takes_labels_json_and_a_directory() {
     );
     assert_eq!(parse(args(&["status", "--", "--json"])), Ok(status(&["--json"], false, None)));
     assert!(matches!(parse(args(&["status", "--help"])), Ok(Invocation::Print(_))));
+}
+
+#[test]
+fn check_takes_crontabs_and_mute_and_forget_just_their_words() {
+    let task = |line: &[&str]| match parse(args(line)) {
+        Ok(Invocation::Subcommand(subcommand)) => Ok(subcommand.task),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err(error.to_string()),
+    };
+    let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+    assert_eq!(
+        task(&["check", "--crontab", "/a", "x", "--crontab=/b"]),
+        Ok(Task::Check { labels: words(&["x"]), json: false, crontabs: words(&["/a", "/b"]) })
+    );
+    assert_eq!(task(&["mute", "x", "2h"]), Ok(Task::Mute { label: "x".into(), span: "2h".into() }));
+    assert_eq!(task(&["forget", "x"]), Ok(Task::Forget { label: "x".into() }));
+    for line in [&["mute", "x"][..], &["mute", "x", "1h", "y"], &["forget"], &["forget", "x", "y"]] {
+        let refused = task(line).unwrap_err();
+        let usage = format!("wrong number of words; write 'cronward {} LABEL", line[0]);
+        assert!(refused.starts_with(&usage), "{refused}");
+    }
+    assert!(task(&["status", "--crontab", "x"]).unwrap_err().contains("unknown option '--crontab'"));
 }
 
 #[test]
@@ -260,7 +282,7 @@ proptest! {
     #[test]
     fn clap_alone_says_what_is_no_run(line in any_line()) {
         let first = line.get(1).and_then(|word| word.to_str());
-        prop_assume!(first != Some("status"));
+        prop_assume!(!["status", "check", "mute", "forget"].contains(&first.unwrap_or_default()));
         let clap = grammar().try_get_matches_from(&line).map(|mut matches| collect(&mut matches));
         match (parse(line), clap) {
             (Ok(Invocation::Run(typed)), Ok(run)) => prop_assert_eq!((typed.options, typed.words), run),

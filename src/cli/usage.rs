@@ -4,11 +4,15 @@
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use clap::{Arg, ArgAction, Command};
 
+use super::subcommand;
 use crate::settings::UsageError;
 
 const AFTER: &str = "\
 Subcommands, as the very first word:
   status [LABEL]...      show every job: last outcome, streak, alert
+  check [LABEL]...       find runs that did not come, died or hang; alert; print as a monitoring plugin
+  mute LABEL DUR         hold the notifications of a job back
+  forget LABEL           remove all that is remembered of a job
 
 Durations are written '90s', '4h' or '1h30m'. An option --kill-after is also read from the variable
 CRONWARD_KILL_AFTER; lists in variables are separated by spaces and quoted as in a shell.
@@ -22,9 +26,11 @@ pub fn with_texts(grammar: Command) -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about(env!("CARGO_PKG_DESCRIPTION"))
         .override_usage(
-            "cronward [OPTIONS] [--] COMMAND [ARG]...\n       \
-             cronward [OPTIONS] -c LINE\n       \
-             cronward status [LABEL]... [--json] [--state-dir DIR]",
+            ["cronward [OPTIONS] [--] COMMAND [ARG]...", "cronward [OPTIONS] -c LINE"]
+                .into_iter()
+                .chain(subcommand::usages())
+                .collect::<Vec<_>>()
+                .join("\n       "),
         )
         .after_help(AFTER)
         .arg(help())
@@ -42,12 +48,9 @@ fn help() -> Arg {
     Arg::new("help").short('h').long("help").action(ArgAction::Help).help("show this help")
 }
 
-/// The texts of the help of `status`.
-pub fn with_status_texts(grammar: Command) -> Command {
-    grammar
-        .about("Shows every job: how its last run ended, its streak of failures and its alert.")
-        .override_usage("cronward status [LABEL]... [--json] [--state-dir DIR]")
-        .arg(help())
+/// The texts of the help of a subcommand.
+pub fn with_subcommand_texts(grammar: Command, usage: &'static str, about: &'static str) -> Command {
+    grammar.about(about).override_usage(usage).arg(help())
 }
 
 /// What clap did not parse: a text that was asked for, or an error.
