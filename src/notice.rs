@@ -145,6 +145,11 @@ impl News {
         }
     }
 
+    /// The run that has ended, if one has.
+    pub fn run(&self) -> Option<&Run> {
+        self.finished().map(|finished| &finished.run)
+    }
+
     /// The run that is under way, if this is news of one.
     pub fn under_way(&self) -> Option<&Start> {
         match self {
