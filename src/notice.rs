@@ -44,6 +44,36 @@ pub enum News {
     Repeated(Turn),
     /// The alert was closed.
     Closed(Turn),
+    /// How a job stands while no run of it ends; measured, and no event.
+    Standing(Standing),
+    /// That somebody looks after the jobs of this host; measured, and no event.
+    Alive,
+}
+
+/// How a job stands while no run of it ends.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// How old the last success is; `None`: there was none.
+    pub success_age: Option<Duration>,
+    /// Whether the alert is open.
+    pub alert_is_open: bool,
+    /// How good or bad that is.
+    pub health: Health,
+    /// In one sentence.
+    pub sentence: String,
+}
+
+/// How good or bad a job stands, in the four words of monitoring plugins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Health {
+    /// All is well.
+    Ok,
+    /// Somebody may want to look.
+    Warning,
+    /// Nobody can say.
+    Unknown,
+    /// Somebody should act.
+    Critical,
 }
 
 /// A turn that an alert has taken.
@@ -125,21 +155,23 @@ impl News {
             Self::Opened(_) => "alert.opened",
             Self::Repeated(_) => "alert.repeated",
             Self::Closed(_) => "alert.closed",
+            Self::Standing(_) => "job.standing",
+            Self::Alive => "check.alive",
         }
     }
 
     /// The turn of the alert, if this is news of one.
     pub fn turn(&self) -> Option<&Turn> {
         match self {
-            Self::Started(_) | Self::Overdue(_) | Self::Finished(_) => None,
             Self::Opened(turn) | Self::Repeated(turn) | Self::Closed(turn) => Some(turn),
+            Self::Started(_) | Self::Overdue(_) | Self::Finished(_) | Self::Standing(_) | Self::Alive => None,
         }
     }
 
     /// The run that has ended, if this is news of one.
     pub fn finished(&self) -> Option<&Arc<Finished>> {
         match self {
-            Self::Started(_) | Self::Overdue(_) => None,
+            Self::Started(_) | Self::Overdue(_) | Self::Standing(_) | Self::Alive => None,
             Self::Finished(finished) => Some(finished),
             Self::Opened(turn) | Self::Repeated(turn) | Self::Closed(turn) => turn.cause.finished(),
         }
@@ -154,7 +186,7 @@ impl News {
     pub fn under_way(&self) -> Option<&Start> {
         match self {
             Self::Started(start) | Self::Overdue(Overdue { start, .. }) => Some(start),
-            Self::Finished(_) => None,
+            Self::Finished(_) | Self::Standing(_) | Self::Alive => None,
             Self::Opened(turn) | Self::Repeated(turn) | Self::Closed(turn) => match &turn.cause {
                 Cause::Run(_) => None,
                 Cause::Noticed(_, start) => start.as_ref(),
@@ -229,6 +261,16 @@ impl Notice {
         Some(Self::new(Arc::clone(job), now, News::of_verdict(judgement.verdict, turn)?))
     }
 
+    /// The notice of how a job stands.
+    pub fn standing(job: Arc<JobFacts>, now: Timestamp, standing: Standing) -> Self {
+        Self::new(job, now, News::Standing(standing))
+    }
+
+    /// The notice that somebody looks after the jobs of this host; `facts` are those of no job.
+    pub fn alive(facts: Arc<JobFacts>, now: Timestamp) -> Self {
+        Self::new(facts, now, News::Alive)
+    }
+
     fn new(job: Arc<JobFacts>, time: Timestamp, news: News) -> Self {
         // Of a run, one of each at most is told at one time; an alert that no run has turned has an
         // identity of its own.
@@ -239,6 +281,8 @@ impl Notice {
             News::Repeated(_) => 4,
             News::Closed(_) => 5,
             News::Overdue(_) => 6,
+            News::Standing(_) => 7,
+            News::Alive => 8,
         };
         let run = news.finished().map(|finished| finished.run.id);
         let run = run.or_else(|| news.under_way().map(|start| start.id));
@@ -290,6 +334,8 @@ impl Notice {
                 alert.opened_at,
                 failures(alert)
             ),
+            News::Standing(standing) => format!("{label} on {host}: {}", standing.sentence),
+            News::Alive => format!("cronward is looking after the jobs of {host}"),
             News::Closed(Turn { alert, cause: Cause::Noticed(reason, _), .. }) => {
                 format!("{label} on {host}: {reason}; the alert of {} is closed", alert.opened_at)
             }

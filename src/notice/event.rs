@@ -225,23 +225,22 @@ impl<'a> Event<'a> {
                 Cause::Run(finished) => (None, Some(RunFields::finished(job, finished, audience))),
                 Cause::Noticed(_, start) => (None, start.as_ref().map(under_way)),
             },
+            News::Standing(_) | News::Alive => (None, None),
         };
-        let (alert, sink_errors) = match &notice.news {
-            News::Started(_) | News::Overdue(_) => (None, &[][..]),
-            News::Finished(finished) => {
-                let open = finished.history.as_ref().and_then(|history| history.alert.as_ref());
-                (open.map(|alert| AlertFields::of(job, alert, Vec::new())), &finished.sink_errors[..])
-            }
-            News::Opened(turn) | News::Repeated(turn) | News::Closed(turn) => {
-                let changed = changes_for(job, &turn.changed, audience);
-                (Some(AlertFields::of(job, &turn.alert, changed)), &[][..])
-            }
+        let own = match &notice.news {
+            News::Finished(finished) => Some(finished),
+            News::Started(_)
+            | News::Overdue(_)
+            | News::Opened(_)
+            | News::Repeated(_)
+            | News::Closed(_)
+            | News::Standing(_)
+            | News::Alive => None,
         };
-        let problems = match &notice.news {
-            News::Finished(finished) => &finished.problems[..],
-            News::Started(_) | News::Overdue(_) | News::Opened(_) | News::Repeated(_) | News::Closed(_) => {
-                &[]
-            }
+        let open = own.and_then(|finished| finished.history.as_ref()?.alert.as_ref());
+        let alert = match notice.news.turn() {
+            Some(turn) => Some((&turn.alert, changes_for(job, &turn.changed, audience))),
+            None => open.map(|alert| (alert, Vec::new())),
         };
         let reason = notice.news.turn().and_then(|turn| match &turn.cause {
             Cause::Run(_) => None,
@@ -257,9 +256,9 @@ impl<'a> Event<'a> {
             flat_run,
             run,
             reason,
-            alert,
-            problems,
-            sink_errors,
+            alert: alert.map(|(alert, changed)| AlertFields::of(job, alert, changed)),
+            problems: own.map_or(&[], |finished| &finished.problems),
+            sink_errors: own.map_or(&[], |finished| &finished.sink_errors),
         }
     }
 }

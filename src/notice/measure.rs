@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::event::millis;
-use super::{Finished, Notice};
+use super::{Finished, News};
 use crate::outcome::Run;
 use crate::policy::History;
 
@@ -22,6 +22,8 @@ pub enum MetricKind {
 /// Which tags the values of a metric have beyond the job's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tagged {
+    /// Not even the job's: it speaks of the host.
+    Host,
     /// None: it is the job's. Tagged by outcome, the value of the last failure would stand beside
     /// that of the recovery for ever.
     Job,
@@ -69,6 +71,8 @@ catalogue! {
     CONSECUTIVE_FAILURES = "job.consecutive_failures", Gauge, Job, "failures since the last success";
     LAST_SUCCESS = "job.last_success", Gauge, Job, "end of the last success, in seconds since 1970";
     ALERT_OPEN = "job.alert_open", Gauge, Job, "1 while the alert is open, else 0";
+    SUCCESS_AGE = "job.success_age", Gauge, Job, "from check: how old the last success is, in seconds";
+    CHECK_ALIVE = "check.alive", Gauge, Host, "from check: 1; alert when it stops coming";
 }
 
 /// One value of one metric.
@@ -87,7 +91,7 @@ pub struct Measurement<'a> {
 pub fn value_tags(run: &Run, tagged: Tagged) -> Vec<(&'static str, Cow<'static, str>)> {
     let outcome = ("outcome", Cow::Borrowed(run.outcome.as_str()));
     match tagged {
-        Tagged::Job => Vec::new(),
+        Tagged::Host | Tagged::Job => Vec::new(),
         Tagged::Outcome => vec![outcome],
         Tagged::Ending => {
             let exit_code = run.exit_code().map(|code| ("exit_code", Cow::Owned(code.to_string())));
@@ -97,9 +101,24 @@ pub fn value_tags(run: &Run, tagged: Tagged) -> Vec<(&'static str, Cow<'static, 
     }
 }
 
-/// Everything that a finished run measures.
-pub fn measurements<'a>(notice: &Notice, finished: &'a Finished) -> Vec<Measurement<'a>> {
-    debug_assert_eq!(notice.news.kind(), "run.finished");
+/// Everything that there is to measure in a piece of news.
+pub fn measurements(news: &News) -> Vec<Measurement<'_>> {
+    let of = |metric, value| Measurement { metric, given_name: None, value };
+    match news {
+        News::Finished(finished) => of_finished(finished),
+        News::Standing(standing) => {
+            let age = standing.success_age.map(|age| of(&SUCCESS_AGE, age.as_secs() as f64));
+            let open = of(&ALERT_OPEN, f64::from(u8::from(standing.alert_is_open)));
+            age.into_iter().chain([open]).collect()
+        }
+        News::Alive => vec![of(&CHECK_ALIVE, 1.0)],
+        News::Started(_) | News::Overdue(_) | News::Opened(_) | News::Repeated(_) | News::Closed(_) => {
+            Vec::new()
+        }
+    }
+}
+
+fn of_finished(finished: &Finished) -> Vec<Measurement<'_>> {
     let run = &finished.run;
     let mut all = Vec::with_capacity(METRICS.len() + run.report.values.len());
     let mut measured = |metric, value| all.push(Measurement { metric, given_name: None, value });

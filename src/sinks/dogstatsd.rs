@@ -11,10 +11,10 @@ use std::sync::Arc;
 use super::address::Address;
 use super::datagrams::{Datagrams, Dialect};
 use super::transport::Transport;
-use super::wire::{Packed, push_metric, push_name, push_number, push_tag};
+use super::wire::{Packed, push_all, push_metric, push_name, push_number, push_tag};
 use super::{Opening, Sink, Topic, options};
 use crate::job::Tag;
-use crate::notice::{Finished, MetricKind, News, Notice, Tagged, measurements, value_tags};
+use crate::notice::{MetricKind, Notice, Tagged, measurements, value_tags};
 use tags::Surroundings;
 
 /// The dialect of the Datadog agent.
@@ -56,7 +56,7 @@ pub fn open(opening: &Opening<'_>) -> Result<Arc<dyn Sink>, String> {
 
 impl Dialect for Dogstatsd {
     fn speaks_of(&self, topic: Topic) -> bool {
-        topic == Topic::End || self.sends_event(topic)
+        matches!(topic, Topic::End | Topic::Standing) || self.sends_event(topic)
     }
 
     fn pack(&self, notices: &[Notice], limit: usize) -> Packed {
@@ -68,9 +68,9 @@ impl Dialect for Dogstatsd {
                 [] => Cow::Borrowed(&of_job[..]),
                 reported => Cow::Owned(self.surroundings.tags_of(&notice.job, reported)),
             };
-            if let News::Finished(finished) = &notice.news {
-                pack_metrics(notice, finished, &Common { of_job: &of_job, of_run: &of_run }, &mut packed);
-                packed.push(&event::service_check(notice, finished, &of_job, limit));
+            pack_metrics(notice, &Common { of_job: &of_job, of_run: &of_run }, &mut packed);
+            if let Some(status) = event::status(&notice.news) {
+                packed.push(&event::service_check(notice, status, &of_job, limit));
             }
             if self.sends_event(Topic::of(&notice.news)) {
                 packed.push(&event::event(notice, &of_run, limit));
@@ -85,7 +85,7 @@ impl Dogstatsd {
         match self.events {
             Events::None => false,
             Events::Alerts => matches!(topic, Topic::Alert | Topic::Overdue),
-            Events::All => true,
+            Events::All => topic != Topic::Standing,
         }
     }
 }
@@ -112,7 +112,11 @@ struct Common<'a> {
 }
 
 /// `NAME:VALUE|TYPE|#TAGS`. The tags of the value stand behind `task`, the common ones behind those.
-fn pack_metrics(notice: &Notice, finished: &Finished, common: &Common<'_>, packed: &mut Packed) {
+fn pack_metrics(notice: &Notice, common: &Common<'_>, packed: &mut Packed) {
+    let measured = measurements(&notice.news);
+    if measured.is_empty() {
+        return;
+    }
     let mut prefix = String::with_capacity(64);
     push_name(&mut prefix, &notice.job.namespace);
     prefix.push('.');
@@ -121,30 +125,35 @@ fn pack_metrics(notice: &Notice, finished: &Finished, common: &Common<'_>, packe
     let tags = |tagged| {
         let mut tags = String::with_capacity(of_run.len() + 64);
         tags.push_str(task);
-        for (key, value) in value_tags(&finished.run, tagged) {
+        for (key, value) in notice.news.run().map(|run| value_tags(run, tagged)).unwrap_or_default() {
             tags.push(',');
             push_tag(&mut tags, key, &value);
         }
         tags.push_str(others);
         tags
     };
+    let of_host = of_job.split_once(',').map_or("", |(_, others)| others);
     let (of_outcome, of_ending) = (tags(Tagged::Outcome), tags(Tagged::Ending));
-    for measured in measurements(notice, finished) {
+    for measured in measured {
         packed.push_with(|line| {
             push_metric(line, &prefix, measured.metric.name, measured.given_name);
             line.push(':');
             let is_number = push_number(line, measured.value);
             line.push_str(match measured.metric.kind {
-                MetricKind::Counter => "|c|#",
+                MetricKind::Counter => "|c",
                 // Percentiles over all hosts; a histogram or timer has them for each Agent alone.
-                MetricKind::Timer => "|d|#",
-                MetricKind::Gauge => "|g|#",
+                MetricKind::Timer => "|d",
+                MetricKind::Gauge => "|g",
             });
-            line.push_str(match measured.metric.tagged {
+            let tags = match measured.metric.tagged {
+                Tagged::Host => of_host,
                 Tagged::Job => of_job,
                 Tagged::Outcome => &of_outcome,
                 Tagged::Ending => &of_ending,
-            });
+            };
+            if !tags.is_empty() {
+                push_all(line, &["|#", tags]);
+            }
             is_number
         });
     }

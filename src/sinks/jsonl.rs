@@ -95,8 +95,8 @@ impl Sink for Jsonl {
         true
     }
 
-    fn wants(&self, _: Topic) -> bool {
-        true
+    fn wants(&self, topic: Topic) -> bool {
+        topic != Topic::Standing
     }
 
     fn preview(&self, notices: &[Notice]) -> Vec<String> {

@@ -45,6 +45,8 @@ pub enum Topic {
     End,
     /// What became of the alert.
     Alert,
+    /// How a job or the host stands while no run ends: measured, and no event.
+    Standing,
 }
 
 impl Topic {
@@ -52,6 +54,7 @@ impl Topic {
     pub fn of(news: &News) -> Self {
         match news {
             News::Started(_) => Self::Start,
+            News::Standing(_) | News::Alive => Self::Standing,
             News::Overdue(_) => Self::Overdue,
             News::Finished(_) => Self::End,
             News::Opened(..) | News::Repeated(..) | News::Closed(..) => Self::Alert,

@@ -8,7 +8,7 @@ use super::datagrams::{Datagrams, Dialect};
 use super::transport::Transport;
 use super::wire::{Packed, push_all, push_metric, push_name, push_name_part, push_number};
 use super::{Opening, Sink, Topic, options};
-use crate::notice::{MetricKind, News, Notice, measurements};
+use crate::notice::{MetricKind, Notice, Tagged, measurements};
 
 /// The plain dialect.
 struct Plain;
@@ -40,7 +40,7 @@ pub fn open(opening: &Opening<'_>) -> Result<Arc<dyn Sink>, String> {
 
 impl Dialect for Plain {
     fn speaks_of(&self, topic: Topic) -> bool {
-        topic == Topic::End
+        matches!(topic, Topic::End | Topic::Standing)
     }
 
     fn pack(&self, notices: &[Notice], limit: usize) -> Packed {
@@ -55,21 +55,27 @@ impl Dialect for Plain {
 /// `NAMESPACE.LABEL.METRIC:VALUE|TYPE`; the counter of runs ends in the outcome, since there are no
 /// tags to tell one from another.
 fn pack(notice: &Notice, packed: &mut Packed) {
-    let News::Finished(finished) = &notice.news else { return };
-    let mut prefix = String::with_capacity(64);
-    push_name(&mut prefix, &notice.job.namespace);
-    prefix.push('.');
-    push_name_part(&mut prefix, notice.job.label.as_str());
-    prefix.push('.');
-    for measured in measurements(notice, finished) {
+    let mut of_host = String::with_capacity(64);
+    push_name(&mut of_host, &notice.job.namespace);
+    of_host.push('.');
+    let mut of_job = of_host.clone();
+    push_name_part(&mut of_job, notice.job.label.as_str());
+    of_job.push('.');
+    for measured in measurements(&notice.news) {
+        let prefix = match measured.metric.tagged {
+            Tagged::Host => &of_host,
+            Tagged::Job | Tagged::Outcome | Tagged::Ending => &of_job,
+        };
         let name = |line: &mut String| {
-            push_metric(line, &prefix, measured.metric.name, measured.given_name);
+            push_metric(line, prefix, measured.metric.name, measured.given_name);
         };
         packed.push_with(|line| {
             let kind = match measured.metric.kind {
                 MetricKind::Counter => {
                     name(line);
-                    push_all(line, &[".", finished.run.outcome.as_str()]);
+                    if let Some(run) = notice.news.run() {
+                        push_all(line, &[".", run.outcome.as_str()]);
+                    }
                     "|c"
                 }
                 MetricKind::Timer => {

@@ -1,7 +1,7 @@
 //! PURE. Events and service checks as the Agent reads them. Lengths are bytes of what is on the wire;
 //! fields end at `|`; the Agent turns the two characters `\n` back into a newline.
 
-use crate::notice::{Audience, Cause, Finished, News, Notice, Turn, changes_for, command_for};
+use crate::notice::{Audience, Cause, Finished, Health, News, Notice, Turn, changes_for, command_for};
 use crate::outcome::{Outcome, Run, Weight};
 use crate::plan::{JobFacts, Severity};
 use crate::sinks::wire::{push_all, push_field, push_name, push_whole, text_within};
@@ -40,11 +40,11 @@ pub fn event(notice: &Notice, tags: &str, limit: usize) -> String {
 
 /// `_sc|NAMESPACE.job|STATUS|d:…|h:…|#tags|m:message`, at most `limit` bytes. `m:` comes last: what
 /// follows it is read as fields that replace the earlier ones.
-pub fn service_check(notice: &Notice, finished: &Finished, tags: &str, limit: usize) -> String {
+pub fn service_check(notice: &Notice, status: &str, tags: &str, limit: usize) -> String {
     let mut check = String::with_capacity(limit.min(USUAL));
     check.push_str("_sc|");
     push_name(&mut check, &notice.job.namespace);
-    push_all(&mut check, &[".job|", status(finished)]);
+    push_all(&mut check, &[".job|", status]);
     push_time_and_host(&mut check, notice);
     push_tags(&mut check, tags, limit / 2);
     check.push_str("|m:");
@@ -63,7 +63,27 @@ pub fn service_check(notice: &Notice, finished: &Finished, tags: &str, limit: us
 
 /// 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN: how the job stands, not how this run ended, so that a
 /// skipped run changes nothing.
-fn status(finished: &Finished) -> &'static str {
+///
+/// `None` if the news says nothing of that.
+pub fn status(news: &News) -> Option<&'static str> {
+    match news {
+        News::Finished(finished) => Some(status_after(finished)),
+        News::Standing(standing) => Some(match standing.health {
+            Health::Ok => "0",
+            Health::Warning => "1",
+            Health::Critical => "2",
+            Health::Unknown => "3",
+        }),
+        News::Started(_)
+        | News::Overdue(_)
+        | News::Opened(_)
+        | News::Repeated(_)
+        | News::Closed(_)
+        | News::Alive => None,
+    }
+}
+
+fn status_after(finished: &Finished) -> &'static str {
     match &finished.history {
         None => "3",
         Some(history) if history.alert.is_some() => "2",
@@ -84,7 +104,7 @@ fn push_time_and_host(line: &mut String, notice: &Notice) {
 /// Priority and alert type: what a person has to see is normal, what is only on record is low.
 fn weight(notice: &Notice) -> (&'static str, &'static str) {
     match &notice.news {
-        News::Started(_) => ("low", "info"),
+        News::Started(_) | News::Standing(_) | News::Alive => ("low", "info"),
         News::Finished(finished) => match (finished.run.outcome, finished.run.outcome.weight()) {
             (Outcome::Warning, _) => ("low", "warning"),
             (_, Weight::Success) => ("low", "success"),
@@ -119,6 +139,8 @@ fn text(notice: &Notice) -> String {
     match &notice.news {
         News::Started(start) => lines.push(format!("Started: {}", start.started_at)),
         News::Finished(finished) => lines.extend(ending(&finished.run)),
+        News::Standing(standing) => lines.push(standing.sentence.clone()),
+        News::Alive => {}
         News::Overdue(overdue) => {
             lines.push(format!("Started: {}", overdue.start.started_at));
             lines.push(format!("Reason: {}", overdue.reason));

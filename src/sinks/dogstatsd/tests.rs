@@ -1,8 +1,9 @@
 use proptest::prelude::*;
 
-use super::event::{event, service_check};
+use super::event::{event, service_check, status};
 use super::*;
 use crate::job::Tag;
+use crate::notice::News;
 use crate::outcome::{Outcome, Run};
 use crate::plan::{JobFacts, Severity};
 use crate::policy::History;
@@ -121,9 +122,9 @@ fn lengths_of_an_event_are_bytes_after_escaping() {
 #[test]
 fn the_message_of_a_service_check_is_escaped_as_by_the_vendors_client() {
     let notices = sample::failed_because(sample::job("m"), "m: x\nline2|#a:b");
-    let News::Finished(finished) = &notices[0].news else { panic!("{notices:?}") };
+    let status = status(&notices[0].news).unwrap();
     assert_eq!(
-        service_check(&notices[0], finished, "a:b", UDP_MAX),
+        service_check(&notices[0], status, "a:b", UDP_MAX),
         "_sc|cronward.job|2|d:1700000000|h:db1|#a:b|m:m on db1: failed: m\\: x\\nline2_#a:b"
     );
 }
@@ -264,9 +265,9 @@ proptest! {
         job.runbook = Some(text[2].clone());
         job.alert_key = text[3].clone();
         let notices = sample::failed_because(job, &text[3]);
-        let News::Finished(finished) = &notices[0].news else { panic!("{notices:?}") };
+        let status = status(&notices[0].news).unwrap();
         for limit in [UDP_MAX, UNIX_MAX] {
-            let written = [event(&notices[1], &tags, limit), service_check(&notices[0], finished, &tags, limit)];
+            let written = [event(&notices[1], &tags, limit), service_check(&notices[0], status, &tags, limit)];
             for line in written {
                 prop_assert!(line.len() <= limit, "{} bytes", line.len());
                 prop_assert_eq!(grammar::dogstatsd(&line).expect(&line).len(), 1);
