@@ -42,7 +42,7 @@ pub struct Plan {
     pub rule: AlertRule,
     /// Where notices go, as `KIND:TARGET`, nearest level only; empty: nowhere.
     pub sinks: Vec<SinkWord>,
-    /// Variables of the environment that sinks read (`DD_*`, `DATADOG_*`).
+    /// Variables of the environment that sinks read (`DD_*`, `DATADOG_*`, `SSL_CERT_FILE`, proxies).
     pub variables: Variables,
     /// Where state is kept; `Err` says in words why there is no such place.
     pub state_dir: Result<PathBuf, String>,
