@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 use super::{Finished, News, Notice, Start};
 use crate::base64::base64;
 use crate::job::{CommandLine, Tag};
-use crate::outcome::Usage;
+use crate::outcome::{Run, Usage};
 use crate::plan::{JobFacts, Privacy};
 use crate::policy::Alert;
 
@@ -37,6 +37,14 @@ pub fn command_for(job: &JobFacts, audience: Audience) -> Option<Vec<&OsStr>> {
         (Audience::Away, command) if !send_args => Some(vec![command.first_word()]),
         (_, CommandLine::Words(words)) => Some(words.iter().map(|word| word.as_os_str()).collect()),
         (_, CommandLine::Shell(line)) => Some(vec![OsStr::new("/bin/sh"), OsStr::new("-c"), line]),
+    }
+}
+
+/// Why a run ended so, as far as an audience may know: a reason may quote the command.
+pub fn reason_for<'a>(job: &JobFacts, run: &'a Run, audience: Audience) -> Option<&'a str> {
+    match audience {
+        Audience::Away if job.privacy.sensitive => None,
+        Audience::Local | Audience::Away => run.reason.as_deref(),
     }
 }
 
