@@ -1,7 +1,8 @@
 //! The story of one run: claim, start, wait, commit, deliver, and say what nobody else was told.
 //! How cronward exits is settled when the command has ended; nothing behind that point can change it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +15,8 @@ use crate::notice::{Finished, Notice, Start};
 use crate::outcome::{Ended, Ending, Exit, Outcome, Run, RunEnd, StartFailure, status};
 use crate::plan::{Plan, Summary};
 use crate::policy::{self, History, Judged, Judgement};
-use crate::sinks::Sink;
 use crate::sinks::delivery::{self, Announcement};
+use crate::sinks::{self, Sink};
 use crate::supervise::{self, Supervised, Task, Witness};
 use crate::sys::entry::SignalState;
 use crate::sys::signals;
@@ -129,9 +130,15 @@ fn never_started(end: RunEnd) -> Supervised {
     }
 }
 
-/// The environment of the job: as received, and the facts of this run.
+/// The environment of the job: as received but for the secrets of our sinks, and the facts of this run.
 fn environment(plan: &Plan, id: RunId) -> Vec<OsString> {
+    const SINKS: &[u8] = b"CRONWARD_SINK=";
     let mut environment = plan.environment.clone();
+    for word in environment.iter_mut().filter(|word| word.as_bytes().starts_with(SINKS)) {
+        let seen = sinks::without_secrets(OsStr::from_bytes(&word.as_bytes()[SINKS.len()..]));
+        *word = OsString::from("CRONWARD_SINK=");
+        word.push(seen);
+    }
     environment.push(format!("CRONWARD_RUN_ID={id}").into());
     environment.push(format!("CRONWARD_RUN_LABEL={}", plan.job.label).into());
     environment.push("CRONWARD_RUN_ATTEMPT=1".into());

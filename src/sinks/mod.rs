@@ -8,6 +8,7 @@ mod dogstatsd;
 mod exec;
 #[cfg(feature = "http")]
 mod http;
+mod inherited;
 mod jsonl;
 #[cfg(feature = "http")]
 mod ping;
@@ -33,6 +34,8 @@ use crate::clock::Deadline;
 use crate::notice::{News, Notice};
 use crate::plan::{Plan, SinkWord, Variables};
 use crate::settings::nearest;
+
+pub use inherited::without_secrets;
 
 /// Whether telling a sink can make the caller wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,13 +199,17 @@ fn named(kind: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|known| known.name == kind)
 }
 
-/// A sink as it may be shown: without its target if that is a secret. That of an unknown kind may be
-/// somebody's key, with a slip of the finger in the kind.
+/// A sink as it may be shown: without its target if that is a secret.
 pub fn shown(word: &SinkWord) -> String {
     let SinkWord { kind, target, .. } = word;
-    let is_reference = target.starts_with("file:") || target.starts_with("env:");
-    let secret = named(kind).is_none_or(|known| known.secret && !is_reference);
-    if secret { format!("{kind}:…") } else { format!("{kind}:{target}") }
+    if is_secret(word) { format!("{kind}:…") } else { format!("{kind}:{target}") }
+}
+
+/// Whether the target of a sink is a secret, and does not only say where one is. That of an unknown kind
+/// may be somebody's key, with a slip of the finger in the kind.
+fn is_secret(word: &SinkWord) -> bool {
+    let is_reference = ["file:", "env:"].iter().any(|front| word.target.starts_with(front));
+    named(&word.kind).is_none_or(|known| known.secret && !is_reference)
 }
 
 fn not_a_kind(kind: &str) -> String {

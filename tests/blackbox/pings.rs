@@ -123,18 +123,8 @@ fn a_url_is_a_secret() {
     let jsonl = format!("jsonl:{}", host.path("events.jsonl").display());
     for url in [format!("http://{address}/SECRET"), server.url("/SECRET"), "http://h/SECRET SECRET".into()] {
         let ping = format!("ping:{url}");
-        let options = [
-            "-l",
-            "job",
-            "--flush-deadline",
-            "500ms",
-            "--sink",
-            &ping,
-            "--sink",
-            &jsonl,
-            "--summary",
-            "always",
-        ];
+        let options =
+            ["-l", "job", "--flush-deadline", "3s", "--sink", &ping, "--sink", &jsonl, "--summary", "always"];
         for options in [&options[..], &[&options[..], &["--dry-run"]].concat()] {
             let ran = host.wrap(options, "exit 3").run();
             let said = ran.stdout_text() + &ran.stderr_text();
@@ -150,6 +140,18 @@ fn a_url_is_a_secret() {
     }
     assert!(!events.contains("SECRET"), "{events}");
     assert!(!host.journal("job").outcomes().is_empty());
+}
+
+/// SPEC, section 2: what a cronward further in inherits never has a literal secret in it.
+#[test]
+fn the_command_does_not_see_a_url_that_stands_in_a_variable_of_ours() {
+    let host = Host::new();
+    let server = HttpServer::answering(&[]);
+    let list = format!("jsonl:events.jsonl ping:{} ping:env:HC_URL", server.url("/SECRET"));
+    let ran = host.wrap(&["-l", "job"], "env").env("CRONWARD_SINK", list).run();
+    assert!(ran.stdout_text().contains("\nCRONWARD_SINK=jsonl:events.jsonl ping:env:HC_URL\n"), "{ran}");
+    assert!(!ran.stdout_text().contains("SECRET"), "{ran}");
+    assert_eq!(server.lines(), ["POST /SECRET/start?", "POST /SECRET/0?"]);
 }
 
 #[test]

@@ -81,6 +81,7 @@ fn no_server_can_delay_or_change_a_run() {
         ("hangs-up", vec![Reply::Hangup; 99]),
         ("trickles", vec![Reply::Trickle; 9]),
         ("floods", vec![Reply::Flood; 9]),
+        ("stalls", vec![Reply::Stall; 9]),
         ("out-of-order", vec![Reply::Head("503 Unavailable\r\nRetry-After: 9"); 99]),
         ("redirects", vec![Reply::Head("308 Moved\r\nLocation: http://127.0.0.1:1/"); 9]),
         ("talks-nonsense", vec![Reply::Head("200 OK\r\nno header\r\n\u{1}:"); 9]),

@@ -94,7 +94,8 @@ fn tls(error: &rustls::Error, url: &Url) -> String {
 
 fn distrust(why: &CertificateError, url: &Url) -> String {
     use CertificateError as Bad;
-    if let Bad::UnknownIssuer = why {
+    // A bad signature is that of an issuer of the same name with another key: one that has been renewed.
+    if let Bad::UnknownIssuer | Bad::BadSignature = why {
         return "nobody known has issued it; name a file with its issuer's certificate in SSL_CERT_FILE"
             .to_owned();
     }
@@ -141,6 +142,12 @@ mod tests {
             ),
             (
                 by_io(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)),
+                Kind::Lasting,
+                "certificate not trusted: nobody known has issued it; name a file with its issuer's \
+                 certificate in SSL_CERT_FILE",
+            ),
+            (
+                untrusted(CertificateError::BadSignature),
                 Kind::Lasting,
                 "certificate not trusted: nobody known has issued it; name a file with its issuer's \
                  certificate in SSL_CERT_FILE",

@@ -133,6 +133,15 @@ fn a_body_without_an_end_is_read_no_further_than_it_is_wanted() {
 }
 
 #[test]
+fn a_body_that_does_not_come_takes_nothing_from_the_status() {
+    let server = HttpServer::answering(&[Reply::Stall]);
+    let clock = Stopwatch::start();
+    let answer = post(&server.url("/"), AMPLE).unwrap();
+    assert_eq!((answer.status(), &answer.body[..]), (200, &b"O"[..]));
+    assert!(clock.elapsed() < Duration::from_secs(15), "{:?}", clock.elapsed());
+}
+
+#[test]
 fn what_is_no_http_is_said_so() {
     let server = HttpServer::answering(&[Reply::Head("200 OK\r\nno header\r\n\u{1}:")]);
     let said = status(post(&server.url("/"), AMPLE));

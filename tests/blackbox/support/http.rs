@@ -23,6 +23,8 @@ pub enum Reply {
     Trickle,
     /// By 200 at once, and a body that never ends.
     Flood,
+    /// By 200 at once, and a body of which the second half never comes.
+    Stall,
 }
 
 /// A request as it came in.
@@ -133,10 +135,10 @@ fn answer(mut connection: &TcpStream, reply: Reply) -> Option<()> {
             let head = format!("content-type: text/plain\r\ncontent-length: {}", text.len());
             connection.write_all(format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n{text}").as_bytes()).ok()
         }
-        Reply::Silence => {
-            // Until the other end hangs up.
-            let _ = connection.read(&mut [0]);
-            None
+        Reply::Silence => wait_for_hangup(connection),
+        Reply::Stall => {
+            connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nO").ok()?;
+            wait_for_hangup(connection)
         }
         Reply::Hangup => None,
         Reply::Trickle => {
@@ -152,4 +154,9 @@ fn answer(mut connection: &TcpStream, reply: Reply) -> Option<()> {
             None
         }
     }
+}
+
+fn wait_for_hangup(mut connection: &TcpStream) -> Option<()> {
+    let _ = connection.read(&mut [0]);
+    None
 }
