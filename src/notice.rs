@@ -13,7 +13,7 @@ use crate::outcome::Run;
 use crate::plan::JobFacts;
 use crate::policy::{Alert, History, Judgement, Verdict};
 
-pub use event::{Audience, changes_for, command_for, event_json};
+pub use event::{Audience, changes_for, command_for, event_json, reason_for};
 pub use measure::{MetricKind, Tagged, measurements, value_tags};
 
 /// One thing that sinks are told, with an identity of its own.
@@ -307,18 +307,27 @@ impl Notice {
         notice
     }
 
-    /// What an alert says in one line, for people: what, since when, how often, why.
+    /// What happened in one line, for people on this host: what, since when, how often, why.
     pub fn headline(&self) -> String {
+        self.headline_for(Audience::Local)
+    }
+
+    /// The same, as far as an audience may know it.
+    pub fn headline_for(&self, audience: Audience) -> String {
         let label = &self.job.label;
         let host = &self.job.host;
+        let because = |finished: &Finished| {
+            let reason = reason_for(&self.job, &finished.run, audience);
+            reason.map(|reason| format!(": {reason}")).unwrap_or_default()
+        };
         match &self.news {
             News::Started(_) => format!("{label} started on {host}"),
             News::Overdue(overdue) => format!("{label} is overdue on {host}: {}", overdue.reason),
             News::Finished(finished) => {
-                format!("{label} on {host}: {}{}", finished.run.outcome, finished.because())
+                format!("{label} on {host}: {}{}", finished.run.outcome, because(finished))
             }
             News::Opened(Turn { alert, cause: Cause::Run(finished), .. }) => {
-                format!("{label} is failing on {host}: {}{}", failures(alert), finished.because())
+                format!("{label} is failing on {host}: {}{}", failures(alert), because(finished))
             }
             News::Opened(Turn { cause: Cause::Noticed(reason, _), .. }) => {
                 format!("{label} is in trouble on {host}: {reason}")
@@ -327,7 +336,10 @@ impl Notice {
                 "{label} is still failing on {host} since {}: {}{}",
                 alert.opened_at,
                 failures(alert),
-                cause.reason().map(|reason| format!(": {reason}")).unwrap_or_default()
+                match cause {
+                    Cause::Run(finished) => because(finished),
+                    Cause::Noticed(reason, _) => format!(": {reason}"),
+                }
             ),
             News::Closed(Turn { alert, cause: Cause::Run(_), .. }) => format!(
                 "{label} has recovered on {host}: it had been failing since {}, {}",
@@ -346,11 +358,4 @@ impl Notice {
 fn failures(alert: &Alert) -> String {
     let plural = if alert.failures == 1 { "" } else { "s" };
     format!("{} failure{plural}", alert.failures)
-}
-
-impl Finished {
-    /// `: reason`, or nothing.
-    fn because(&self) -> String {
-        self.run.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default()
-    }
 }

@@ -54,7 +54,7 @@ pub struct Plan {
     pub problems: Vec<String>,
     /// Where notices go, as `KIND:TARGET`, nearest level only; empty: nowhere.
     pub sinks: Vec<SinkWord>,
-    /// Variables of the environment that sinks read (`DD_*`, `DATADOG_*`).
+    /// Variables of the environment that sinks read (`DD_*`, `DATADOG_*`, `SSL_CERT_FILE`, proxies).
     pub variables: Variables,
     /// Where state is kept; `Err` says in words why there is no such place.
     pub state_dir: Result<PathBuf, String>,

@@ -4,7 +4,8 @@
 mod onlooker;
 mod report;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use crate::outcome::{self, Ending, Exit, Outcome, Report, Run, RunEnd, Weight, s
 use crate::plan::Plan;
 use crate::produced;
 use crate::run_report;
-use crate::sinks::Sink;
+use crate::sinks::{self, Sink};
 use crate::supervise::{self, Supervised, Task};
 use crate::sys::entry::SignalState;
 use crate::sys::signals;
@@ -136,9 +137,15 @@ fn never_started(end: RunEnd) -> Supervised {
     }
 }
 
-/// The environment of the job: as received, and the facts of this run.
+/// The environment of the job: as received but for the secrets of our sinks, and the facts of this run.
 fn environment(plan: &Plan, id: RunId, report: Option<&Path>) -> Vec<OsString> {
+    const SINKS: &[u8] = b"CRONWARD_SINK=";
     let mut environment = plan.environment.clone();
+    for word in environment.iter_mut().filter(|word| word.as_bytes().starts_with(SINKS)) {
+        let seen = sinks::without_secrets(OsStr::from_bytes(&word.as_bytes()[SINKS.len()..]));
+        *word = OsString::from("CRONWARD_SINK=");
+        word.push(seen);
+    }
     environment.push(format!("CRONWARD_RUN_ID={id}").into());
     environment.push(format!("CRONWARD_RUN_LABEL={}", plan.job.label).into());
     environment.push("CRONWARD_RUN_ATTEMPT=1".into());

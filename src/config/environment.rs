@@ -22,7 +22,7 @@ pub struct Surroundings {
     pub state_home: Option<OsString>,
     /// The run that this one was started in.
     pub outer_run: Option<RunId>,
-    /// `DD_*` and `DATADOG_*`, by name, as text.
+    /// `DD_*`, `DATADOG_*`, `SSL_CERT_FILE` and those that name a proxy, by name, as text.
     pub variables: Vec<(String, String)>,
 }
 
@@ -57,7 +57,7 @@ impl Surroundings {
                         continue;
                     }
                 }
-                Some(b'D') if name.starts_with(b"DD_") || name.starts_with(b"DATADOG_") => {
+                Some(b'D' | b'S' | b'A' | b'H' | b'N' | b'a' | b'h' | b'n') if is_for_sinks(name) => {
                     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
                     found.variables.push((text(name), text(value)));
                 }
@@ -75,6 +75,23 @@ impl Surroundings {
         }
         (found, options)
     }
+}
+
+/// What the sinks read: the variables of Datadog's clients, of OpenSSL and of curl.
+fn is_for_sinks(name: &[u8]) -> bool {
+    let exact = matches!(
+        name,
+        b"SSL_CERT_FILE"
+            | b"ALL_PROXY"
+            | b"HTTPS_PROXY"
+            | b"HTTP_PROXY"
+            | b"NO_PROXY"
+            | b"all_proxy"
+            | b"https_proxy"
+            | b"http_proxy"
+            | b"no_proxy"
+    );
+    exact || name.starts_with(b"DD_") || name.starts_with(b"DATADOG_")
 }
 
 /// The facts that a supervisor tells its job; those of the outer run end here.

@@ -145,6 +145,24 @@ fn the_job_sees_what_cronward_received_but_for_the_options_of_this_run() {
 }
 
 #[test]
+fn what_sinks_read_is_kept_for_them_and_seen_by_the_job() {
+    let wanted = [
+        "DD_ENV=prod",
+        "SSL_CERT_FILE=/etc/ca.pem",
+        "https_proxy=squid:3128",
+        "HTTP_PROXY=squid:3128",
+        "all_proxy=",
+        "NO_PROXY=localhost",
+    ];
+    let others = ["SSL_CERT_DIR=/etc", "ftp_proxy=x", "HTTPS_PROXYS=x", "HOSTNAME=x", "A=1", "no_proxy"];
+    let configured = with_environment(&[&wanted[..], &others[..]].concat());
+    let kept: Vec<String> =
+        configured.surroundings.variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    assert_eq!(kept, wanted);
+    assert_eq!(configured.surroundings.for_job, [&wanted[..], &others[..]].concat());
+}
+
+#[test]
 fn a_shell_that_names_cronward_becomes_sh() {
     for (shell, seen) in [
         ("/usr/local/bin/cronward", "/bin/sh"),

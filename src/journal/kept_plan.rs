@@ -24,6 +24,7 @@ use crate::notice::Changed;
 use crate::plan::Plan;
 use crate::program::Program;
 use crate::settings::Setting;
+use crate::sinks;
 
 /// The file, in a job's directory.
 const PLAN: &CStr = c"plan.json";
@@ -257,13 +258,7 @@ fn text(word: &OsStr) -> String {
 
 /// Whether a value is a sink with a secret written out in its target.
 fn is_secret(given: &Given) -> bool {
-    let word = given.value.strip_prefix('+').unwrap_or(&given.value);
-    given.option == Setting::Sink.row().long
-        && word.split_once(':').is_some_and(|(kind, target)| {
-            crate::sinks::target_is_secret(kind)
-                && !target.starts_with("file:")
-                && !target.starts_with("env:")
-        })
+    given.option == Setting::Sink.row().long && sinks::holds_secret(OsStr::new(&given.value))
 }
 
 fn names_a_secret(variable: &str) -> bool {

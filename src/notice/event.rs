@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 use super::{Cause, Changed, Finished, News, Notice, Start};
 use crate::base64::base64;
 use crate::job::{CommandLine, Tag};
-use crate::outcome::{Produced, Usage};
+use crate::outcome::{Produced, Run, Usage};
 use crate::plan::{JobFacts, Privacy};
 use crate::policy::Alert;
 
@@ -45,6 +45,14 @@ pub fn changes_for<'a>(job: &JobFacts, changed: &'a [Changed], audience: Audienc
     let Privacy { sensitive, send_args } = job.privacy;
     let in_full = audience == Audience::Local || (send_args && !sensitive);
     changed.iter().map(|change| if in_full { &change.full[..] } else { &change.brief[..] }).collect()
+}
+
+/// Why a run ended so, as far as an audience may know: a reason may quote the command.
+pub fn reason_for<'a>(job: &JobFacts, run: &'a Run, audience: Audience) -> Option<&'a str> {
+    match audience {
+        Audience::Away if job.privacy.sensitive => None,
+        Audience::Local | Audience::Away => run.reason.as_deref(),
+    }
 }
 
 /// The notice as one line of JSON, without a newline.

@@ -12,9 +12,10 @@ use crate::config::{Level, Levels};
 use crate::job::CommandLine;
 use crate::notice::Notice;
 use crate::outcome::ExitCodes;
-use crate::plan::{Plan, SinkWord, Summary};
+use crate::plan::{Plan, Summary};
 use crate::settings::{Setting, TABLE, Takes};
 use crate::shell;
+use crate::sinks;
 
 /// What every sink would send for some notices: its name, and one text a datagram, line or request.
 pub type Previews<'a> = dyn Fn(&[Notice]) -> Vec<(String, Vec<String>)> + 'a;
@@ -87,7 +88,7 @@ fn value(plan: &Plan, setting: Setting) -> Option<String> {
         Setting::Owner => job.owner.clone().unwrap_or_else(none),
         Setting::Runbook => job.runbook.clone().unwrap_or_else(none),
         Setting::Sink if plan.sinks.is_empty() => "none".to_owned(),
-        Setting::Sink => listed(plan.sinks.iter().map(sink_word)),
+        Setting::Sink => listed(plan.sinks.iter().map(sinks::shown)),
         Setting::Namespace => job.namespace.clone(),
         Setting::Sensitive => on(job.privacy.sensitive),
         Setting::SendArgs => on(job.privacy.send_args),
@@ -180,10 +181,6 @@ fn span(span: Option<Duration>) -> String {
 
 fn codes(codes: &ExitCodes) -> String {
     if codes.is_empty() { none() } else { codes.to_string() }
-}
-
-fn sink_word(sink: &SinkWord) -> String {
-    format!("{}:{}", sink.kind, sink.target)
 }
 
 fn listed(words: impl Iterator<Item = String>) -> String {

@@ -13,8 +13,9 @@ use super::{Pace, Sink, Topic};
 use crate::clock::Deadline;
 use crate::notice::Notice;
 
-/// Stack of a thread, in bytes: the C library's resolver wants most of it.
-const STACK: usize = 256 * 1024;
+/// Stack of a thread, in bytes: TLS and the C library's resolver want a third of it. It costs nothing until it
+/// is touched.
+pub const STACK: usize = 512 * 1024;
 
 /// Longest time that one sink may take for the notice of a start, which nothing waits for.
 const START_LIMIT: Duration = Duration::from_secs(5);

@@ -56,7 +56,7 @@ pub fn open(opening: &Opening<'_>) -> Result<Arc<dyn Sink>, String> {
 
 impl Dialect for Dogstatsd {
     fn speaks_of(&self, topic: Topic) -> bool {
-        matches!(topic, Topic::End | Topic::Standing) || self.sends_event(topic)
+        matches!(topic, Topic::End | Topic::Standing | Topic::Alive) || self.sends_event(topic)
     }
 
     fn pack(&self, notices: &[Notice], limit: usize) -> Packed {
@@ -85,7 +85,7 @@ impl Dogstatsd {
         match self.events {
             Events::None => false,
             Events::Alerts => matches!(topic, Topic::Alert | Topic::Overdue),
-            Events::All => topic != Topic::Standing,
+            Events::All => !matches!(topic, Topic::Standing | Topic::Alive),
         }
     }
 }

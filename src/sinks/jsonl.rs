@@ -96,7 +96,7 @@ impl Sink for Jsonl {
     }
 
     fn wants(&self, topic: Topic) -> bool {
-        topic != Topic::Standing
+        !matches!(topic, Topic::Standing | Topic::Alive)
     }
 
     fn preview(&self, notices: &[Notice]) -> Vec<String> {

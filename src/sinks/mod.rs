@@ -6,10 +6,21 @@ mod datagrams;
 pub mod delivery;
 mod dogstatsd;
 mod exec;
+#[cfg(feature = "http")]
+mod http;
+mod inherited;
 mod jsonl;
+#[cfg(feature = "http")]
+mod ping;
+#[cfg(feature = "http")]
+mod secret;
 mod statsd;
 mod transport;
 mod wire;
+#[cfg(not(feature = "http"))]
+mod without_http;
+#[cfg(not(feature = "http"))]
+use without_http as ping;
 
 #[cfg(test)]
 mod grammar;
@@ -23,6 +34,8 @@ use crate::clock::Deadline;
 use crate::notice::{News, Notice};
 use crate::plan::{Plan, SinkWord, Variables};
 use crate::settings::nearest;
+
+pub use inherited::{holds_secret, without_secrets};
 
 /// Whether telling a sink can make the caller wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,8 +58,10 @@ pub enum Topic {
     End,
     /// What became of the alert.
     Alert,
-    /// How a job or the host stands while no run ends: measured, and no event.
+    /// How a job stands while no run of it ends: measured, and no event.
     Standing,
+    /// That somebody looks after the jobs of this host: measured, and no event.
+    Alive,
 }
 
 impl Topic {
@@ -54,7 +69,8 @@ impl Topic {
     pub fn of(news: &News) -> Self {
         match news {
             News::Started(_) => Self::Start,
-            News::Standing(_) | News::Alive => Self::Standing,
+            News::Standing(_) => Self::Standing,
+            News::Alive => Self::Alive,
             News::Overdue(_) => Self::Overdue,
             News::Finished(_) => Self::End,
             News::Opened(..) | News::Repeated(..) | News::Closed(..) => Self::Alert,
@@ -108,6 +124,8 @@ pub struct Kind {
     pub name: &'static str,
     /// Target and meaning, for messages and the manual.
     pub help: &'static str,
+    /// Whether a target is a secret, unless it only says where one is.
+    secret: bool,
     /// Makes a sink, without waiting for anything; an error is in words and without the target.
     open: fn(&Opening<'_>) -> Result<Arc<dyn Sink>, String>,
 }
@@ -117,29 +135,38 @@ pub static KINDS: &[Kind] = &[
     Kind {
         name: "dogstatsd",
         help: "HOST[:PORT] or /path/to.sock: metrics with tags, events, a service check",
+        secret: false,
         open: dogstatsd::open,
     },
-    Kind { name: "statsd", help: "HOST[:PORT]: plain counters, timers and gauges", open: statsd::open },
+    Kind {
+        name: "statsd",
+        help: "HOST[:PORT]: plain counters, timers and gauges",
+        secret: false,
+        open: statsd::open,
+    },
     Kind {
         name: "jsonl",
         help: "PATH, fd:N or stderr: every notice, a JSON object a line",
+        secret: false,
         open: jsonl::open,
     },
     Kind {
         name: "exec",
         help: "a command line for /bin/sh: run for each alert, the event as JSON on its stdin",
+        secret: false,
         open: exec::open,
+    },
+    Kind {
+        name: "ping",
+        help: "https://HOST/PATH, or file:PATH or env:NAME that holds it: check-ins with healthchecks.io",
+        secret: true,
+        open: ping::open,
     },
 ];
 
 /// Kinds that the manual names for a later version.
 const NOT_BUILT_YET: &[&str] =
-    &["textfile", "pushgateway", "otlp", "ping", "webhook", "pagerduty", "slack", "syslog"];
-
-/// Whether the target of a kind is itself a secret, as a URL that anybody may post to.
-pub fn target_is_secret(kind: &str) -> bool {
-    ["ping", "webhook", "pagerduty", "slack"].contains(&kind)
-}
+    &["textfile", "pushgateway", "otlp", "webhook", "pagerduty", "slack", "syslog"];
 
 /// What each sink would send for some notices, of those that it wants: its name, and one text a
 /// datagram, line or request.
@@ -159,25 +186,39 @@ pub fn open(plan: &Plan) -> Result<Vec<Arc<dyn Sink>>, String> {
         .iter()
         .map(|word| {
             open_one(word, &plan.variables, &plan.environment)
-                .map_err(|(shown, reason)| format!("bad sink '{shown}' in {}: {reason}", word.origin))
+                .map_err(|reason| format!("bad sink '{}' in {}: {reason}", shown(word), word.origin))
         })
         .collect()
 }
 
-/// One sink; an error with the word as it may be shown. The target of an unknown kind may be
-/// somebody's key, with a slip of the finger in the kind.
+/// One sink.
 fn open_one(
     word: &SinkWord,
     variables: &Variables,
     environment: &[OsString],
-) -> Result<Arc<dyn Sink>, (String, String)> {
+) -> Result<Arc<dyn Sink>, String> {
     let SinkWord { kind, target, origin } = word;
     let inherited = origin == "CRONWARD_SINK";
-    match KINDS.iter().find(|known| known.name == kind) {
-        Some(known) => (known.open)(&Opening { target, variables, environment, inherited })
-            .map_err(|reason| (format!("{kind}:{target}"), format!("{reason}; {kind} takes {}", known.help))),
-        None => Err((format!("{kind}:…"), not_a_kind(kind))),
-    }
+    let known = named(kind).ok_or_else(|| not_a_kind(kind))?;
+    (known.open)(&Opening { target, variables, environment, inherited })
+        .map_err(|reason| format!("{reason}; {kind} takes {}", known.help))
+}
+
+fn named(kind: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|known| known.name == kind)
+}
+
+/// A sink as it may be shown: without its target if that is a secret.
+pub fn shown(word: &SinkWord) -> String {
+    let SinkWord { kind, target, .. } = word;
+    if is_secret(word) { format!("{kind}:…") } else { format!("{kind}:{target}") }
+}
+
+/// Whether the target of a sink is a secret, and does not only say where one is. That of an unknown kind
+/// may be somebody's key, with a slip of the finger in the kind.
+fn is_secret(word: &SinkWord) -> bool {
+    let is_reference = ["file:", "env:"].iter().any(|front| word.target.starts_with(front));
+    named(&word.kind).is_none_or(|known| known.secret && !is_reference)
 }
 
 fn not_a_kind(kind: &str) -> String {
@@ -216,16 +257,20 @@ fn options(target: &str) -> Result<(&str, Options<'_>), String> {
 mod tests {
     use super::*;
 
-    fn refused(word: &str) -> String {
+    fn written(word: &str) -> SinkWord {
         let (kind, target) = word.split_once(':').unwrap();
-        let word = SinkWord { kind: kind.into(), target: target.into(), origin: "--sink".into() };
-        let (shown, reason) = open_one(&word, &Variables::default(), &[]).err().expect(&word.kind);
-        format!("'{shown}': {reason}")
+        SinkWord { kind: kind.into(), target: target.into(), origin: "--sink".into() }
+    }
+
+    fn refused(word: &str) -> String {
+        let word = written(word);
+        let reason = open_one(&word, &Variables::default(), &[]).err().expect(&word.kind);
+        format!("'{}': {reason}", shown(&word))
     }
 
     #[test]
     fn an_unknown_kind_is_named_with_the_nearest_and_without_its_target() {
-        let kinds = "kinds are dogstatsd, statsd, jsonl, exec";
+        let kinds = "kinds are dogstatsd, statsd, jsonl, exec, ping";
         let said = format!("'dogstasd:…': unknown kind 'dogstasd' (did you mean 'dogstatsd'?; {kinds})");
         assert_eq!(refused("dogstasd:secret"), said);
         assert_eq!(refused("mqtt:secret"), format!("'mqtt:…': unknown kind 'mqtt' ({kinds})"));
@@ -248,12 +293,34 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_target_is_shown_only_where_it_says_where_the_secret_is() {
+        for (word, expected) in [
+            ("ping:https://hc.example/secret", "ping:…"),
+            ("ping:file:/etc/hc", "ping:file:/etc/hc"),
+            ("ping:env:HC_URL", "ping:env:HC_URL"),
+            ("pong:secret", "pong:…"),
+            ("exec:mail -s x", "exec:mail -s x"),
+        ] {
+            assert_eq!(shown(&written(word)), expected);
+        }
+    }
+
+    #[cfg(not(feature = "http"))]
+    #[test]
+    fn a_kind_that_needs_http_says_that_it_was_left_out() {
+        let said = "'ping:…': this cronward was built without HTTP; ping takes https://";
+        assert!(refused("ping:https://hc.example/secret").starts_with(said));
+    }
+
+    #[test]
     fn every_kind_of_the_table_opens_a_sink_named_after_it() {
-        for (kind, target) in [("dogstatsd", ""), ("statsd", ""), ("jsonl", "/tmp/x"), ("exec", "mail -s x")]
-        {
-            let word = SinkWord { kind: kind.into(), target: target.into(), origin: String::new() };
-            let sink = open_one(&word, &Variables::default(), &[]).ok().unwrap();
-            assert!(sink.name().starts_with(&format!("{kind}:")), "{}", sink.name());
+        let mut words = vec!["dogstatsd:", "statsd:", "jsonl:/tmp/x", "exec:mail -s x"];
+        if cfg!(feature = "http") {
+            words.push("ping:https://hc.example/x");
+        }
+        for word in words.into_iter().map(written) {
+            let sink = open_one(&word, &Variables::default(), &[]).unwrap();
+            assert!(sink.name().starts_with(&format!("{}:", word.kind)), "{}", sink.name());
         }
         assert!(KINDS.iter().all(|kind| !NOT_BUILT_YET.contains(&kind.name)));
     }

@@ -40,7 +40,7 @@ pub fn open(opening: &Opening<'_>) -> Result<Arc<dyn Sink>, String> {
 
 impl Dialect for Plain {
     fn speaks_of(&self, topic: Topic) -> bool {
-        matches!(topic, Topic::End | Topic::Standing)
+        matches!(topic, Topic::End | Topic::Standing | Topic::Alive)
     }
 
     fn pack(&self, notices: &[Notice], limit: usize) -> Packed {

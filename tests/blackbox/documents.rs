@@ -52,12 +52,24 @@ fn the_readme_names_no_option_that_is_not_there() {
     let mut known = options_of_help(&["--help"]);
     known.extend(options_of_help(&["status", "--help"]));
     // Those of other programs.
-    known.extend(["--locked", "--release", "--target"].map(str::to_owned));
+    known.extend(["--locked", "--no-default-features", "--release", "--target"].map(str::to_owned));
     let part_of_option = |c: char| c.is_ascii_alphanumeric() || c == '-';
     let words = README.split(|c: char| !part_of_option(c)).filter(|word| word.starts_with("--"));
     let named: BTreeSet<_> = words.filter(|word| word.len() > 2).map(str::to_owned).collect();
     assert!(named.contains("--alert-after"), "{named:?}");
     assert_eq!(named.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+#[test]
+fn every_kind_of_sink_is_in_the_manual_and_no_other() {
+    let ran = Host::new().cronward(["--sink", "none-such:", "--", "true"]).run();
+    let said = ran.stderr_text();
+    let kinds = said.split_once("(kinds are ").and_then(|(_, rest)| rest.split_once(')')).expect("a list").0;
+    let mut kinds: BTreeSet<&str> = kinds.split(", ").collect();
+    // It is no kind, and stands beside them.
+    kinds.insert("none");
+    let documented: BTreeSet<&str> = MANUAL.heads(&["SINKS"]).iter().map(|words| words[1]).collect();
+    assert_eq!(documented, kinds, "{ran}");
 }
 
 /// The variables that a cronward further in inherits, and the facts that the job sees.

@@ -17,6 +17,8 @@ mod events;
 mod locks;
 mod metrics;
 mod passthrough;
+#[cfg(feature = "http")]
+mod pings;
 mod signals;
 mod sinks;
 mod statuses;

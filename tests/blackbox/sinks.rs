@@ -68,6 +68,41 @@ fn no_sink_can_delay_or_change_a_run() {
     drop(full);
 }
 
+/// The same for what a server over HTTP can do wrong.
+#[cfg(feature = "http")]
+#[test]
+fn no_server_can_delay_or_change_a_run() {
+    use crate::support::http::{HttpServer, Reply, refusing_address};
+
+    let host = Host::new();
+    let (_kept, refusing) = refusing_address();
+    for (name, replies) in [
+        ("silent", vec![Reply::Silence; 9]),
+        ("hangs-up", vec![Reply::Hangup; 99]),
+        ("trickles", vec![Reply::Trickle; 9]),
+        ("floods", vec![Reply::Flood; 9]),
+        ("stalls", vec![Reply::Stall; 9]),
+        ("out-of-order", vec![Reply::Head("503 Unavailable\r\nRetry-After: 9"); 99]),
+        ("redirects", vec![Reply::Head("308 Moved\r\nLocation: http://127.0.0.1:1/"); 9]),
+        ("talks-nonsense", vec![Reply::Head("200 OK\r\nno header\r\n\u{1}:"); 9]),
+        ("ok-but-no", vec![Reply::Text("OK (not found)"); 9]),
+    ] {
+        let server = HttpServer::answering(&replies);
+        undisturbed(&host, name, &format!("ping:{}", server.url("/x")));
+        assert!(!server.received().is_empty(), "{name}");
+    }
+    for (name, sink) in [
+        ("refuses", format!("ping:http://{refusing}/x")),
+        ("no-tls", format!("ping:https://{refusing}/x")),
+        ("no-name", "ping:https://no-such-host.invalid/x".to_owned()),
+        ("no-file", "ping:file:/no/such/file".to_owned()),
+        ("no-variable", "ping:env:NO_SUCH_VARIABLE".to_owned()),
+        ("no-url", "ping:env:PATH".to_owned()),
+    ] {
+        undisturbed(&host, name, &sink);
+    }
+}
+
 /// The same with an alert to deliver: only then is the exec sink asked at all.
 #[test]
 fn an_alert_that_cannot_be_delivered_is_cut_short_and_said_once() {

@@ -3,6 +3,8 @@
 
 mod fifo;
 mod host;
+#[cfg(feature = "http")]
+pub mod http;
 mod journal;
 mod process;
 mod receiver;
