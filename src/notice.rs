@@ -81,6 +81,17 @@ impl News {
         }
     }
 
+    /// The run that has ended, if one has.
+    pub fn run(&self) -> Option<&Run> {
+        match self {
+            Self::Started(_) => None,
+            Self::Finished(finished)
+            | Self::Opened(finished, _)
+            | Self::Repeated(finished, _)
+            | Self::Closed(finished, _) => Some(&finished.run),
+        }
+    }
+
     /// The alert, if this is news of one.
     pub fn alert(&self) -> Option<&Alert> {
         match self {

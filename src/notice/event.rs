@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 use super::{Finished, News, Notice, Start};
 use crate::base64::base64;
 use crate::job::{CommandLine, Tag};
-use crate::outcome::Usage;
+use crate::outcome::{Produced, Usage};
 use crate::plan::{JobFacts, Privacy};
 use crate::policy::Alert;
 
@@ -103,6 +103,12 @@ struct RunFields<'a> {
     argv_base64: Option<Vec<String>>,
     #[serde(skip_serializing_if = "TagMap::is_empty")]
     tags: TagMap<'a>,
+    #[serde(skip_serializing_if = "ValueMap::is_empty")]
+    custom: ValueMap<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    produced: Option<ProducedFields<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    also_produced: Vec<ProducedFields<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     consecutive_failures: Option<u32>,
 }
@@ -133,21 +139,58 @@ struct AlertFields<'a> {
     runbook: Option<&'a str>,
 }
 
-/// The user's tags as an object; a bare word has the empty text for its value.
+#[derive(Serialize)]
+struct ProducedFields<'a> {
+    path: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_base64: Option<String>,
+    bytes: u64,
+}
+
+/// The user's tags and those that the run has reported as an object; a bare word has the empty text
+/// for its value. Of two values for a key the run's is taken.
 #[derive(Default)]
-struct TagMap<'a>(&'a [Tag]);
+struct TagMap<'a> {
+    of_job: &'a [Tag],
+    reported: &'a [Tag],
+}
 
 impl TagMap<'_> {
     fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.of_job.is_empty() && self.reported.is_empty()
     }
 }
 
 impl Serialize for TagMap<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { of_job, reported } = self;
+        let of_job = of_job.iter().filter(|tag| reported.iter().all(|other| other.key != tag.key));
+        serializer
+            .collect_map(of_job.chain(*reported).map(|tag| (&tag.key, tag.value.as_deref().unwrap_or(""))))
+    }
+}
+
+/// What the job has reported as an object: whole numbers without a fraction, as they were written.
+#[derive(Default)]
+struct ValueMap<'a>(&'a [(String, f64)]);
+
+impl ValueMap<'_> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for ValueMap<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        /// Up to here every whole number is a float of its own.
+        const EXACT: f64 = 9_007_199_254_740_992.0;
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for tag in self.0 {
-            map.serialize_entry(&tag.key, tag.value.as_deref().unwrap_or(""))?;
+        for (name, value) in self.0 {
+            if value.fract() == 0.0 && value.abs() <= EXACT {
+                map.serialize_entry(name, &(*value as i64))?;
+            } else {
+                map.serialize_entry(name, value)?;
+            }
         }
         map.end()
     }
@@ -194,7 +237,7 @@ impl<'a> RunFields<'a> {
             parent_run_id: start.parent.map(|id| id.to_string()),
             pid: Some(start.pid),
             started_at: start.started_at.to_string(),
-            tags: TagMap(&job.tags),
+            tags: TagMap { of_job: &job.tags, reported: &[] },
             ..Self::default()
         }
         .with_argv(job, audience)
@@ -220,7 +263,10 @@ impl<'a> RunFields<'a> {
             forwarded_signal: run.forwarded_signal.map(|signal| signal.to_string()),
             reason: run.reason.as_deref(),
             usage: run.usage.as_ref().map(UsageFields::of),
-            tags: TagMap(&job.tags),
+            tags: TagMap { of_job: &job.tags, reported: &run.report.tags },
+            custom: ValueMap(&run.report.values),
+            produced: run.produced.first().map(ProducedFields::of),
+            also_produced: run.produced.iter().skip(1).map(ProducedFields::of).collect(),
             consecutive_failures: finished.history.as_ref().map(|h| h.failures_in_a_row),
             ..Self::default()
         }
@@ -234,6 +280,18 @@ impl<'a> RunFields<'a> {
         }
         self.argv = Some(words.into_iter().map(OsStr::to_string_lossy).collect());
         self
+    }
+}
+
+impl<'a> ProducedFields<'a> {
+    fn of(found: &'a Produced) -> Self {
+        let bytes = found.path.as_os_str().as_bytes();
+        let is_text = found.path.to_str().is_some();
+        Self {
+            path: found.path.to_string_lossy(),
+            path_base64: (!is_text).then(|| base64(bytes)),
+            bytes: found.bytes,
+        }
     }
 }
 
@@ -273,11 +331,4 @@ pub(super) fn millis(span: Duration) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn milliseconds_keep_three_decimals() {
-        assert_eq!(millis(Duration::from_nanos(1_900_123_456_789)), 1_900_123.457);
-    }
-}
+mod tests;

@@ -65,6 +65,7 @@ catalogue! {
     CPU_USER = "run.cpu_user", Timer, Outcome, "CPU time in user mode, in milliseconds";
     CPU_SYSTEM = "run.cpu_system", Timer, Outcome, "CPU time in the kernel, in milliseconds";
     MAX_RSS = "run.max_rss", Gauge, Outcome, "largest resident set of any process of the run, in bytes";
+    CUSTOM = "run.custom", Gauge, Outcome, "a value that the job has reported, by the name it gave";
     CONSECUTIVE_FAILURES = "job.consecutive_failures", Gauge, Job, "failures since the last success";
     LAST_SUCCESS = "job.last_success", Gauge, Job, "end of the last success, in seconds since 1970";
     ALERT_OPEN = "job.alert_open", Gauge, Job, "1 while the alert is open, else 0";
@@ -72,10 +73,13 @@ catalogue! {
 
 /// One value of one metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Measurement {
+pub struct Measurement<'a> {
     /// Which metric.
     pub metric: &'static Metric,
-    /// The value, in the metric's unit; finite and not negative.
+    /// The name that the job has given to the value, if it did: it stands behind that of the metric
+    /// and a dot.
+    pub given_name: Option<&'a str>,
+    /// The value, in the metric's unit; finite, and negative only if the job has reported it so.
     pub value: f64,
 }
 
@@ -94,11 +98,11 @@ pub fn value_tags(run: &Run, tagged: Tagged) -> Vec<(&'static str, Cow<'static, 
 }
 
 /// Everything that a finished run measures.
-pub fn measurements(notice: &Notice, finished: &Finished) -> Vec<Measurement> {
+pub fn measurements<'a>(notice: &Notice, finished: &'a Finished) -> Vec<Measurement<'a>> {
     debug_assert_eq!(notice.news.kind(), "run.finished");
     let run = &finished.run;
-    let mut all = Vec::with_capacity(METRICS.len());
-    let mut measured = |metric, value| all.push(Measurement { metric, value });
+    let mut all = Vec::with_capacity(METRICS.len() + run.report.values.len());
+    let mut measured = |metric, value| all.push(Measurement { metric, given_name: None, value });
     if let Some(span) = run.wall_time {
         measured(&DURATION, millis(span));
     }
@@ -121,5 +125,10 @@ pub fn measurements(notice: &Notice, finished: &Finished) -> Vec<Measurement> {
         }
         measured(&ALERT_OPEN, f64::from(u8::from(alert.is_some())));
     }
+    all.extend(run.report.values.iter().map(|(name, value)| Measurement {
+        metric: &CUSTOM,
+        given_name: Some(name),
+        value: *value,
+    }));
     all
 }

@@ -5,13 +5,15 @@
 mod event;
 mod tags;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::address::Address;
 use super::datagrams::{Datagrams, Dialect};
 use super::transport::Transport;
-use super::wire::{Packed, push_all, push_name, push_number, push_tag};
+use super::wire::{Packed, push_metric, push_name, push_number, push_tag};
 use super::{Opening, Sink, Topic, options};
+use crate::job::Tag;
 use crate::notice::{Finished, MetricKind, News, Notice, Tagged, measurements, value_tags};
 use tags::Surroundings;
 
@@ -60,13 +62,18 @@ impl Dialect for Dogstatsd {
     fn pack(&self, notices: &[Notice], limit: usize) -> Packed {
         let mut packed = Packed::new(limit);
         for notice in notices {
-            let common = self.surroundings.tags_of(&notice.job);
+            let of_job = self.surroundings.tags_of(&notice.job, &[]);
+            let reported = notice.news.run().map_or(&[][..], |run| within(&run.report.tags, limit / 2));
+            let of_run = match reported {
+                [] => Cow::Borrowed(&of_job[..]),
+                reported => Cow::Owned(self.surroundings.tags_of(&notice.job, reported)),
+            };
             if let News::Finished(finished) = &notice.news {
-                pack_metrics(notice, finished, &common, &mut packed);
-                packed.push(&event::service_check(notice, finished, &common, limit));
+                pack_metrics(notice, finished, &Common { of_job: &of_job, of_run: &of_run }, &mut packed);
+                packed.push(&event::service_check(notice, finished, &of_job, limit));
             }
             if self.sends_event(Topic::of(&notice.news)) {
-                packed.push(&event::event(notice, &common, limit));
+                packed.push(&event::event(notice, &of_run, limit));
             }
         }
         packed
@@ -83,14 +90,36 @@ impl Dogstatsd {
     }
 }
 
+/// As many tags as take up no more than `room` bytes. A job can report more than a datagram holds, and
+/// then the count of its runs, which people alert on, would not be sent at all.
+fn within(tags: &[Tag], mut room: usize) -> &[Tag] {
+    let fits = |tag: &&Tag| {
+        let size = ",:".len() + tag.key.len() + tag.value.as_ref().map_or(0, String::len);
+        let left = room.checked_sub(size);
+        room = left.unwrap_or(room);
+        left.is_some()
+    };
+    &tags[..tags.iter().take_while(fits).count()]
+}
+
+/// Tags that do not depend on the metric, `task` first.
+struct Common<'a> {
+    /// Of what is known of the job from run to run: a tag of one run would make a series of its own
+    /// that nothing ever changes.
+    of_job: &'a str,
+    /// Of what is known of one run: with the tags that it has reported.
+    of_run: &'a str,
+}
+
 /// `NAME:VALUE|TYPE|#TAGS`. The tags of the value stand behind `task`, the common ones behind those.
-fn pack_metrics(notice: &Notice, finished: &Finished, common: &str, packed: &mut Packed) {
+fn pack_metrics(notice: &Notice, finished: &Finished, common: &Common<'_>, packed: &mut Packed) {
     let mut prefix = String::with_capacity(64);
     push_name(&mut prefix, &notice.job.namespace);
     prefix.push('.');
-    let (task, others) = common.split_at(common.find(',').unwrap_or(common.len()));
+    let Common { of_job, of_run } = common;
+    let (task, others) = of_run.split_at(of_run.find(',').unwrap_or(of_run.len()));
     let tags = |tagged| {
-        let mut tags = String::with_capacity(common.len() + 64);
+        let mut tags = String::with_capacity(of_run.len() + 64);
         tags.push_str(task);
         for (key, value) in value_tags(&finished.run, tagged) {
             tags.push(',');
@@ -99,10 +128,11 @@ fn pack_metrics(notice: &Notice, finished: &Finished, common: &str, packed: &mut
         tags.push_str(others);
         tags
     };
-    let (of_run, of_ending) = (tags(Tagged::Outcome), tags(Tagged::Ending));
+    let (of_outcome, of_ending) = (tags(Tagged::Outcome), tags(Tagged::Ending));
     for measured in measurements(notice, finished) {
         packed.push_with(|line| {
-            push_all(line, &[&prefix, measured.metric.name, ":"]);
+            push_metric(line, &prefix, measured.metric.name, measured.given_name);
+            line.push(':');
             let is_number = push_number(line, measured.value);
             line.push_str(match measured.metric.kind {
                 MetricKind::Counter => "|c|#",
@@ -111,8 +141,8 @@ fn pack_metrics(notice: &Notice, finished: &Finished, common: &str, packed: &mut
                 MetricKind::Gauge => "|g|#",
             });
             line.push_str(match measured.metric.tagged {
-                Tagged::Job => common,
-                Tagged::Outcome => &of_run,
+                Tagged::Job => of_job,
+                Tagged::Outcome => &of_outcome,
                 Tagged::Ending => &of_ending,
             });
             is_number

@@ -14,7 +14,17 @@ pub fn plain(datagram: &str) -> Result<Vec<Item>, String> {
     let read = |line: &str| {
         if line.contains('#') { Err(format!("tags in {line:?}")) } else { metric(line, &["c", "ms", "g"]) }
     };
-    datagram.split('\n').map(read).collect()
+    let items = datagram.split('\n').map(read).collect::<Result<Vec<_>, _>>()?;
+    for (at, item) in items.iter().enumerate() {
+        let Item::Metric { name, value, kind, tags } = item else { continue };
+        let zero =
+            Item::Metric { name: name.clone(), value: "0".into(), kind: "g".into(), tags: tags.clone() };
+        let from_zero = kind == "g" && at > 0 && items[at - 1] == zero;
+        if value.starts_with('-') && !from_zero {
+            return Err(format!("a difference, and not from zero: {item:?}"));
+        }
+    }
+    Ok(items)
 }
 
 /// A datagram of DogStatsD (datagram_shell, protocol 1.0).
@@ -41,7 +51,10 @@ fn number(text: &str) -> Result<String, String> {
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     let fine = match unsigned.split_once('.') {
-        Some((whole, fraction)) => digits(whole) && digits(fraction) && fraction.len() <= 3,
+        Some((whole, fraction)) => {
+            let decimals = if whole == "0" { 9 } else { 3 };
+            digits(whole) && digits(fraction) && fraction.len() <= decimals
+        }
         None => digits(unsigned),
     };
     if fine { Ok(text.to_owned()) } else { Err(format!("bad number {text:?}")) }

@@ -14,7 +14,7 @@ mod wire;
 #[cfg(test)]
 mod grammar;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 
 use std::ffi::OsString;
 use std::sync::Arc;

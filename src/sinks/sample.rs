@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::Opening;
 use crate::clock::Timestamp;
-use crate::job::{CommandLine, Label, RunId};
+use crate::job::{CommandLine, Label, RunId, Tag};
 use crate::notice::{Finished, Notice, Start};
 use crate::outcome::{Ending, Outcome, Report, Run, RunEnd, Usage};
 use crate::plan::{JobFacts, Privacy, Severity, Variables};
@@ -88,6 +88,23 @@ pub fn failed(job: JobFacts) -> Vec<Notice> {
 /// The same for another reason.
 pub fn failed_because(job: JobFacts, reason: &str) -> Vec<Notice> {
     ended(job, &History::default(), run(Outcome::Failed, 3, Some(reason)))
+}
+
+/// A success that has reported this of itself.
+pub fn reported(job: JobFacts, values: &[(&str, f64)], tags: &[&str]) -> Vec<Notice> {
+    let report = Report {
+        values: values.iter().map(|&(name, value)| (name.to_owned(), value)).collect(),
+        tags: tags.iter().filter_map(|tag| Tag::parse(tag)).collect(),
+    };
+    ended(job, &History::default(), Run { report, ..run(Outcome::Ok, 0, None) })
+}
+
+/// A report that would like to be more than values and tags.
+pub fn hostile_report() -> impl Strategy<Value = Report> {
+    let value = prop_oneof![any::<f64>(), -1e3..1e3_f64, Just(-0.0)];
+    let tag = (hostile(), hostile()).prop_map(|(key, value)| Tag { key, value: Some(value) });
+    (prop::collection::vec((hostile(), value), 0..9), prop::collection::vec(tag, 0..4))
+        .prop_map(|(values, tags)| Report { values, tags })
 }
 
 /// A history in which the alert is open.

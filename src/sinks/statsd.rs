@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::address::{Address, DEFAULT_PORT};
 use super::datagrams::{Datagrams, Dialect};
 use super::transport::Transport;
-use super::wire::{Packed, push_all, push_name, push_name_part, push_number};
+use super::wire::{Packed, push_all, push_metric, push_name, push_name_part, push_number};
 use super::{Opening, Sink, Topic, options};
 use crate::notice::{MetricKind, News, Notice, measurements};
 
@@ -62,27 +62,32 @@ fn pack(notice: &Notice, packed: &mut Packed) {
     push_name_part(&mut prefix, notice.job.label.as_str());
     prefix.push('.');
     for measured in measurements(notice, finished) {
-        let name = measured.metric.name;
+        let name = |line: &mut String| {
+            push_metric(line, &prefix, measured.metric.name, measured.given_name);
+        };
         packed.push_with(|line| {
             let kind = match measured.metric.kind {
                 MetricKind::Counter => {
-                    push_all(line, &[&prefix, name, ".", finished.run.outcome.as_str(), ":"]);
+                    name(line);
+                    push_all(line, &[".", finished.run.outcome.as_str()]);
                     "|c"
                 }
                 MetricKind::Timer => {
-                    push_all(line, &[&prefix, name, ":"]);
+                    name(line);
                     "|ms"
                 }
                 MetricKind::Gauge => {
                     // A sign makes the value of a gauge a difference, so a negative one is counted
                     // from zero, and both lines have to be in one datagram.
                     if measured.value < 0.0 {
-                        push_all(line, &[&prefix, name, ":0|g\n"]);
+                        name(line);
+                        line.push_str(":0|g\n");
                     }
-                    push_all(line, &[&prefix, name, ":"]);
+                    name(line);
                     "|g"
                 }
             };
+            line.push(':');
             let is_number = push_number(line, measured.value);
             line.push_str(kind);
             is_number
@@ -95,6 +100,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::outcome::{Outcome, Run};
+    use crate::policy::History;
     use crate::sinks::grammar::{self, Item};
     use crate::sinks::sample;
 
@@ -126,6 +133,25 @@ mod tests {
         );
     }
 
+    /// Etsy's server adds a gauge with a sign to the one before it (statsd docs/metric_types.md).
+    #[test]
+    fn what_a_job_reports_is_a_gauge_of_its_own_and_a_negative_one_is_counted_from_zero() {
+        let values = [("rows", 1000.0), ("db.drift", -2.5), ("share", 0.000_4), ("big", 1e21)];
+        let notice = &sample::reported(sample::job("x"), &values, &["env:prod"])[0];
+        let lines = lines(notice);
+        assert_eq!(
+            lines[lines.len() - 5..],
+            [
+                "cronward.x.run.custom.rows:1000|g",
+                "cronward.x.run.custom.db.drift:0|g",
+                "cronward.x.run.custom.db.drift:-2.5|g",
+                "cronward.x.run.custom.share:0.0004|g",
+                "cronward.x.run.custom.big:1000000000000000000000|g",
+            ]
+        );
+        assert!(lines.iter().all(|line| !line.contains("prod")), "{lines:#?}");
+    }
+
     #[test]
     fn targets_and_options_are_read_strictly() {
         assert_eq!(opened("").as_deref(), Ok("statsd:127.0.0.1:8125"));
@@ -148,6 +174,23 @@ mod tests {
             let items: Vec<Item> = packed.datagrams.iter().flat_map(|d| grammar::plain(d).unwrap()).collect();
             prop_assert_eq!(items.len(), 8);
             prop_assert_eq!(packed.too_long, 0);
+        }
+
+        #[test]
+        fn hostile_reports_forge_no_line_and_no_difference(report in sample::hostile_report()) {
+            let values = report.values.iter().map(|(_, value)| value);
+            let lines = values.filter(|value| value.is_finite()).map(|value| if *value < 0.0 { 2 } else { 1 });
+            let expected = 8 + lines.sum::<usize>();
+            let run = Run { report, ..sample::run(Outcome::Failed, 3, None) };
+            let notice = &sample::ended(sample::job("x"), &History::default(), run)[0];
+            let mut packed = Packed::new(1432);
+            pack(notice, &mut packed);
+            let items: Vec<Item> = packed.datagrams.iter().flat_map(|d| grammar::plain(d).unwrap()).collect();
+            prop_assert_eq!(items.len(), expected);
+            for item in items {
+                let Item::Metric { name, .. } = item else { panic!("{item:?}") };
+                prop_assert!(name.starts_with("cronward.x."), "{}", name);
+            }
         }
     }
 }

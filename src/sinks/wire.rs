@@ -23,6 +23,15 @@ pub fn push_name_part(line: &mut String, text: &str) {
     push_word(line, text, |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
 }
 
+/// Appends the name of a metric, with the one that the job has given to the value, if it did.
+pub fn push_metric(line: &mut String, prefix: &str, metric: &str, given_name: Option<&str>) {
+    push_all(line, &[prefix, metric]);
+    if let Some(name) = given_name {
+        line.push('.');
+        push_name(line, name);
+    }
+}
+
 fn push_word(line: &mut String, text: &str, stands: impl Fn(char) -> bool) {
     line.extend(text.chars().take(WORD_MAX).map(|c| if stands(c) { c } else { '_' }));
 }
@@ -42,8 +51,8 @@ pub fn push_all(line: &mut String, parts: &[&str]) {
     parts.iter().for_each(|part| line.push_str(part));
 }
 
-/// Appends a number as every statsd server reads it: at most three decimals, no trailing zeros, no
-/// exponent. False, and nothing appended, for what is no finite number.
+/// Appends a number as every statsd server reads it: at most three decimals, or nine of what is less
+/// than one, no trailing zeros, no exponent. False, and nothing appended, for what is no finite number.
 pub fn push_number(line: &mut String, value: f64) -> bool {
     if !value.is_finite() {
         return false;
@@ -93,8 +102,10 @@ fn push_digit(line: &mut String, digit: u64) {
 /// Any finite number, by the standard library.
 fn push_float(line: &mut String, value: f64) {
     let start = line.len();
+    // A share of errors may be small and yet not nothing.
+    let decimals = if value.abs() < 1.0 { 9 } else { 3 };
     // Writing to a String cannot fail.
-    let _ = write!(line, "{value:.3}");
+    let _ = write!(line, "{value:.decimals$}");
     let kept = line[start..].trim_end_matches('0').trim_end_matches('.').len();
     line.truncate(start + kept);
     if &line[start..] == "-0" {
@@ -210,11 +221,14 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_no_exponent_and_at_most_three_decimals() {
+    fn numbers_have_no_exponent_and_few_decimals() {
         for (value, written) in [
             (0.0, "0"),
             (-0.0, "0"),
-            (-0.0001, "0"),
+            (-0.000_1, "-0.0001"),
+            (0.000_4, "0.0004"),
+            (-1e-10, "0"),
+            (1.000_4, "1"),
             (1.0, "1"),
             (100.0, "100"),
             (12.75, "12.75"),

@@ -31,14 +31,15 @@ impl Surroundings {
         Self { hints, unified }
     }
 
-    /// The tags of a job as they are written, `task` first, separated by commas, of which none holds
-    /// one itself.
-    pub fn tags_of(&self, job: &JobFacts) -> String {
+    /// The tags of a job and those that a run has reported beside them, as they are written: `task`
+    /// first, separated by commas, of which none holds one itself. The run's win over the user's.
+    pub fn tags_of(&self, job: &JobFacts, reported: &[Tag]) -> String {
         let mut written = String::with_capacity(64);
         push_tag(&mut written, "task", job.label.as_str());
-        let user = job.tags.iter().filter(|tag| !has_key(&self.unified, tag));
-        let hints = self.hints.iter().filter(|tag| !has_key(&self.unified, tag) && !has_key(&job.tags, tag));
-        for tag in user.chain(hints).chain(&self.unified) {
+        let user = job.tags.iter().filter(|tag| !has_key(reported, tag));
+        let hints = self.hints.iter().filter(|tag| !has_key(reported, tag) && !has_key(&job.tags, tag));
+        let others = user.chain(reported).chain(hints).filter(|tag| !has_key(&self.unified, tag));
+        for tag in others.chain(&self.unified) {
             written.push(',');
             push_tag(&mut written, &tag.key, tag.value.as_deref().unwrap_or(""));
         }
@@ -72,10 +73,15 @@ mod tests {
     use crate::sinks::sample;
 
     fn tags(variables: &[(&str, &str)], user: &[&str]) -> String {
+        tags_with(variables, user, &[])
+    }
+
+    fn tags_with(variables: &[(&str, &str)], user: &[&str], reported: &[&str]) -> String {
         let variables = variables.iter().map(|&(name, value)| (name.into(), value.into())).collect();
         let mut job = sample::job("backup");
-        job.tags = user.iter().filter_map(|word| Tag::parse(word)).collect();
-        Surroundings::of(&Variables(variables)).tags_of(&job)
+        let tags = |words: &[&str]| words.iter().filter_map(|word| Tag::parse(word)).collect::<Vec<_>>();
+        job.tags = tags(user);
+        Surroundings::of(&Variables(variables)).tags_of(&job, &tags(reported))
     }
 
     #[test]
@@ -89,6 +95,15 @@ mod tests {
         assert_eq!(
             tags(&variables, &["ENV:user", "team:db", "canary"]),
             "task:backup,team:db,canary,rack:7,zone:a,zone2:b,env:prod"
+        );
+    }
+
+    #[test]
+    fn tags_that_a_run_reports_win_over_the_users_and_the_hints() {
+        let variables = [("DD_TAGS", "zone:hint,rack:7"), ("DD_ENV", "prod")];
+        assert_eq!(
+            tags_with(&variables, &["team:db", "size:small"], &["Size:large", "zone:a", "env:x"]),
+            "task:backup,team:db,Size:large,zone:a,rack:7,env:prod"
         );
     }
 

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::event::{event, service_check};
 use super::*;
 use crate::job::Tag;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Run};
 use crate::plan::{JobFacts, Severity};
 use crate::policy::History;
 use crate::sinks::Pace;
@@ -60,6 +60,44 @@ fn a_first_failure_is_metrics_a_service_check_and_an_event() {
             ),
         ]
     );
+}
+
+#[test]
+fn what_a_job_reports_is_a_gauge_and_its_tags_are_those_of_the_run() {
+    let mut job = backup();
+    job.tags.push(Tag::parse("size:small").unwrap());
+    let lines = lines(
+        &*sink("?events=all"),
+        &sample::reported(job, &[("rows", 12.0), ("drift", -0.5)], &["SIZE:big", "db:app"]),
+    );
+    let (of_job, of_run) = ("task:backup,team:db,size:small", "team:db,SIZE:big,db:app");
+    let starting = |start: &str| lines.iter().filter(|line| line.starts_with(start)).collect::<Vec<_>>();
+    assert_eq!(
+        starting("cronward.run.custom"),
+        [
+            &format!("cronward.run.custom.rows:12|g|#task:backup,outcome:ok,{of_run}"),
+            // A sign does not make a difference of it, as it would with Etsy's server.
+            &format!("cronward.run.custom.drift:-0.5|g|#task:backup,outcome:ok,{of_run}"),
+        ]
+    );
+    assert!(starting("cronward.run.").iter().all(|line| line.ends_with(of_run)), "{lines:#?}");
+    assert!(starting("cronward.job.").iter().all(|line| line.ends_with(of_job)), "{lines:#?}");
+    assert!(starting("_sc|")[0].contains(&format!("|#{of_job}|m:")), "{lines:#?}");
+    assert!(starting("_e{")[0].ends_with(&format!("|#task:backup,{of_run}")), "{lines:#?}");
+}
+
+#[test]
+fn a_job_that_reports_more_tags_than_fit_is_counted_all_the_same() {
+    let tags: Vec<_> = (0..64).map(|at| format!("k{at}:{}", "v".repeat(190))).collect();
+    let tags: Vec<_> = tags.iter().map(String::as_str).collect();
+    let items = items(&sink("").preview(&sample::reported(backup(), &[], &tags)));
+    let count = items.iter().find_map(|item| match item {
+        Item::Metric { name, tags, .. } if name == "cronward.run.count" => Some(tags),
+        Item::Metric { .. } | Item::Event { .. } | Item::Check { .. } => None,
+    });
+    // Three of them take up less than half a datagram.
+    let of_run = count.unwrap().iter().filter(|tag| tag.starts_with('k')).count();
+    assert_eq!(of_run, 3);
 }
 
 // The vendor's client writes title `Job é failed`, text `line1⏎line2|pipe` as
@@ -195,6 +233,23 @@ proptest! {
             if let Item::Metric { tags, .. } = item {
                 prop_assert!(tags[0].starts_with("task:"));
                 prop_assert!(tags.len() <= 4);
+            }
+        }
+    }
+
+    #[test]
+    fn hostile_reports_forge_nothing(report in sample::hostile_report()) {
+        let values = report.values.iter().filter(|(_, value)| value.is_finite()).count();
+        let run = Run { report, ..sample::run(Outcome::Failed, 3, None) };
+        let notices = sample::ended(backup(), &History::default(), run);
+        let datagrams = sink("/x.sock").preview(&notices);
+        let items = items(&datagrams);
+        let metrics = items.iter().filter(|item| matches!(item, Item::Metric { .. })).count();
+        prop_assert_eq!((metrics, items.len()), (8 + values, 10 + values));
+        for item in &items {
+            if let Item::Metric { name, tags, .. } = item {
+                prop_assert!(name.starts_with("cronward."), "{}", name);
+                prop_assert!(tags[0] == "task:backup" && tags.len() <= 7, "{:?}", tags);
             }
         }
     }
