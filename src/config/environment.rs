@@ -79,7 +79,10 @@ impl Surroundings {
 
 /// The facts that a supervisor tells its job; those of the outer run end here.
 fn is_fact_of_outer_run(name: &[u8]) -> bool {
-    matches!(name, b"CRONWARD_RUN_ID" | b"CRONWARD_RUN_LABEL" | b"CRONWARD_RUN_ATTEMPT")
+    matches!(
+        name,
+        b"CRONWARD_RUN_ID" | b"CRONWARD_RUN_LABEL" | b"CRONWARD_RUN_ATTEMPT" | b"CRONWARD_RUN_REPORT"
+    )
 }
 
 /// Whether a shell is cronward: by its file name, or because it is how we were called (cron passes
