@@ -104,6 +104,7 @@ fn the_job_sees_what_cronward_received_but_for_the_options_of_this_run() {
         &run_id,
         "CRONWARD_RUN_LABEL=outer",
         "CRONWARD_RUN_ATTEMPT=1",
+        "CRONWARD_RUN_REPORT=/outer/report",
         "CRONWARD_KILL_AFTER=1s",
         "SHELL=/usr/local/bin/cronward",
         "DD_ENV=prod",

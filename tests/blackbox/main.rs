@@ -14,6 +14,7 @@ mod damaged;
 mod documents;
 mod environment;
 mod events;
+mod expectations;
 mod locks;
 mod metrics;
 mod passthrough;

@@ -37,6 +37,11 @@ fn record() -> Vec<Value> {
     wrap(&["-l", "timed-out", "--timeout", "1ms"], "exec cat /dev/zero >/dev/null").run();
     host.cronward(["--sink", &sink, "-l", "not-started", "--", "/nonexistent/program"]).run();
 
+    // Two files, of which the first has no text for a name and nothing in it.
+    let report = "echo rows=12.5 >>$CRONWARD_RUN_REPORT; echo tag:db=app >>$CRONWARD_RUN_REPORT";
+    let write = format!("{report}; echo x >good; : >\"$(printf 'bad-\\377')\"");
+    wrap(&["-l", "suspect", "--produces", "good", "--produces", "bad-?:1B.."], &write).run();
+
     let argument = OsString::from_vec(b"not \xff UTF-8".to_vec());
     let words = ["--sink", &sink, "-l", "bytes", "--", "true"].map(OsString::from);
     host.cronward(words.into_iter().chain([argument])).run();

@@ -61,8 +61,22 @@ pub fn dogstatsd(datagrams: &[Vec<u8>], longest: usize) -> Vec<Line> {
 
 /// Reads datagrams of a plain StatsD client: metrics without tags.
 pub fn statsd(datagrams: &[Vec<u8>], longest: usize) -> Vec<Metric> {
-    let lines = datagrams.iter().flat_map(|datagram| lines(datagram, longest));
-    lines.map(|line| statsd_line(&line).unwrap_or_else(|why| panic!("{why} in {line:?}"))).collect()
+    datagrams.iter().flat_map(|datagram| statsd_datagram(&lines(datagram, longest))).collect()
+}
+
+/// A sign makes the value of a gauge a difference to the one before, so a gauge that is to have a
+/// negative value is set to zero in the line before. The two are one measurement.
+fn statsd_datagram(lines: &[String]) -> Vec<Metric> {
+    let mut metrics: Vec<Metric> = Vec::new();
+    for line in lines {
+        let metric = statsd_line(line).unwrap_or_else(|why| panic!("{why} in {line:?}"));
+        if metric.value < 0.0 {
+            let zero = metrics.pop().filter(|zero| zero.name == metric.name && zero.value == 0.0);
+            assert!(zero.is_some() && metric.kind == "g", "a difference, and not from zero: {line:?}");
+        }
+        metrics.push(metric);
+    }
+    metrics
 }
 
 fn lines(datagram: &[u8], longest: usize) -> Vec<String> {
@@ -87,6 +101,10 @@ fn dogstatsd_line(line: &str) -> Result<Line, String> {
     let mut fields = line.split('|');
     let (name, value) = name_and_value(fields.next().unwrap_or_default())?;
     let kind = fields.next().ok_or("no type")?.to_owned();
+    // The Agent sets a gauge to a negative value; of anything else there is none.
+    if value < 0.0 && kind != "g" {
+        return Err(format!("value {value}"));
+    }
     if !["c", "g", "d", "ms", "h"].contains(&&kind[..]) {
         return Err(format!("type {kind:?}"));
     }
@@ -119,8 +137,9 @@ fn name_and_value(field: &str) -> Result<(String, f64), String> {
     if name.len() > 200 || name.split('.').any(str::is_empty) {
         return Err(format!("name {name:?}"));
     }
-    // A sign would change a gauge in place of setting it; an exponent few receivers read.
-    if !value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+    // Few receivers read an exponent.
+    let unsigned = value.strip_prefix('-').unwrap_or(value);
+    if !unsigned.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         return Err(format!("value {value:?}"));
     }
     let value: f64 = value.parse().map_err(|_| format!("value {value:?}"))?;
@@ -210,7 +229,8 @@ fn the_grammar_of_the_tests_refuses_what_forges() {
         "a:1|c|#x,,y",
         "a:1|c|#x|y",
         "a:1|c|x",
-        "a:-1|g",
+        "a:-1|c",
+        "a:--1|g",
         "a:1e5|g",
         "a:1",
         "a b:1|c",
@@ -232,6 +252,7 @@ fn the_grammar_of_the_tests_refuses_what_forges() {
     }
     for line in [
         "a.b:1.5|d|#k:v:w,bare",
+        "a:-1.5|g",
         "_e{3,5}:a|b|c|d|e|d:1|h:x|k:x|p:low|s:x|t:error|#a:b",
         "_sc|a.b|2|d:1|#a:b|m:x m\\: y",
     ] {
