@@ -13,8 +13,8 @@ use super::{Pace, Sink, Topic};
 use crate::clock::Deadline;
 use crate::notice::Notice;
 
-/// Stack of a thread, in bytes: TLS and the C library's resolver want a third of it. It costs nothing until it
-/// is touched.
+/// Stack of a thread, in bytes: a TLS handshake wants up to a third of it, the C library's resolver
+/// less. It costs nothing until it is touched.
 pub const STACK: usize = 512 * 1024;
 
 /// Longest time that one sink may take for the notice of a start, which nothing waits for.
