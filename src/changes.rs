@@ -8,8 +8,7 @@ use crate::clock::Timestamp;
 use crate::human;
 use crate::job::CommandLine;
 use crate::journal::KeptPlan;
-use crate::notice::Changed;
-use crate::program::{Program, ProgramFile};
+use crate::program::{Changed, Program, ProgramFile};
 
 /// Everything that has changed after `success`, in the order in which it would be looked at.
 pub fn since(

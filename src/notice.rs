@@ -12,6 +12,7 @@ use crate::job::RunId;
 use crate::outcome::Run;
 use crate::plan::JobFacts;
 use crate::policy::{Alert, History, Judgement, Verdict};
+use crate::program::Changed;
 
 pub use event::{Audience, changes_for, command_for, event_json, reason_for};
 pub use measure::{MetricKind, Tagged, measurements, value_tags};
@@ -85,15 +86,6 @@ pub struct Turn {
     pub cause: Cause,
     /// What has changed since the last success; only of an alert that was opened.
     pub changed: Vec<Changed>,
-}
-
-/// Something that has changed since the last success, in one sentence.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Changed {
-    /// For this host.
-    pub full: String,
-    /// Without arguments and whatever else may be nobody else's business.
-    pub brief: String,
 }
 
 /// What turned an alert.

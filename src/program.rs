@@ -36,6 +36,15 @@ pub struct ProgramFile {
     pub changed: i64,
 }
 
+/// Something that is not as it was, in one sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// For this host.
+    pub full: String,
+    /// Without arguments and whatever else may be nobody else's business.
+    pub brief: String,
+}
+
 impl Program {
     /// What a command would execute now, searched as execvp(3) does; `None` if it is not found. Of a
     /// line for the shell the first word, if that is plainly a program.

@@ -20,9 +20,8 @@ use super::tail::read_range;
 use crate::clock::Timestamp;
 use crate::config::Levels;
 use crate::job::CommandLine;
-use crate::notice::Changed;
 use crate::plan::Plan;
-use crate::program::Program;
+use crate::program::{Changed, Program};
 use crate::settings::Setting;
 use crate::sinks;
 

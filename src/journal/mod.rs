@@ -4,6 +4,7 @@
 //! remembered. Trouble with any of it is said in one line and never stops a job; only the overlap
 //! lock fails closed.
 
+mod checks;
 mod compaction;
 mod directory;
 mod fold;
@@ -32,6 +33,7 @@ use crate::outcome::Run;
 use crate::plan::OverlapRule;
 use crate::policy::Judgement;
 use crate::sys::process::{LastWords, StartLine};
+pub use checks::{last_check, note_check};
 use directory::{Access, Directory, Refusal, Unsynced};
 pub use fold::Judge;
 pub use kept_plan::{KeptOption, KeptPlan};

@@ -8,9 +8,8 @@ use super::reading::{Reader, Reading};
 use super::stored::{Alert, End, Id, Line, Remark};
 use super::tail::{self, Condition};
 use super::transaction::{append, current};
-use super::{Files, Judge, UnderWayNow, sync};
+use super::{Files, UnderWayNow, sync};
 use crate::clock::{Deadline, Timestamp};
-use crate::job::RunId;
 use crate::os_error;
 use crate::outcome::Run;
 use crate::policy::{History, Judgement, Verdict};
@@ -22,8 +21,8 @@ pub struct Amendment {
     pub judgement: Judgement,
     /// What was noticed or decided, in one sentence.
     pub what: String,
-    /// The run that it is about.
-    pub run: Option<RunId>,
+    /// The run under way that it is about.
+    pub run: Option<UnderWayNow>,
 }
 
 /// What a review has come to.
@@ -35,6 +34,8 @@ pub struct Reviewed {
     pub amendment: Option<Amendment>,
     /// What is remembered now.
     pub history: History,
+    /// Runs under way.
+    pub under_way: Vec<UnderWayNow>,
 }
 
 /// Decides on an amendment, from what is remembered and the runs under way.
@@ -94,7 +95,7 @@ fn in_turn(
     let amendment = amend(&history, &under_way);
     let history = match &amendment {
         Some(amendment) => amendment.judgement.history.clone(),
-        None if lost.is_empty() => return Ok(Reviewed { lost, amendment, history }),
+        None if lost.is_empty() => return Ok(Reviewed { lost, amendment, history, under_way }),
         None => history,
     };
     fold.set_history(&history);
@@ -105,7 +106,7 @@ fn in_turn(
     let remark = amendment.as_ref().map(|amendment| remark_of(amendment, reader.now));
     let line = Line { lost: &ends, remark: remark.as_ref(), fold: Some(&fold), ..Line::default() }.written();
     append(files, &line)?;
-    Ok(Reviewed { lost, amendment, history })
+    Ok(Reviewed { lost, amendment, history, under_way })
 }
 
 fn remark_of(amendment: &Amendment, now: Timestamp) -> Remark<'_> {
@@ -117,7 +118,7 @@ fn remark_of(amendment: &Amendment, now: Timestamp) -> Remark<'_> {
     Remark {
         at: now.as_millis(),
         what: &amendment.what,
-        run: amendment.run.map(Id),
+        run: amendment.run.as_ref().map(|run| Id(run.id)),
         verdict: verdict.as_str(),
         alert: told.map(Alert::of),
     }

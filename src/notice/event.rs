@@ -10,12 +10,13 @@ use std::time::Duration;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::{Cause, Changed, Finished, News, Notice, Start};
+use super::{Cause, Finished, News, Notice, Start};
 use crate::base64::base64;
 use crate::job::{CommandLine, Tag};
 use crate::outcome::{Produced, Run, Usage};
 use crate::plan::{JobFacts, Privacy};
 use crate::policy::Alert;
+use crate::program::Changed;
 
 /// Version of the form; raised when a field changes its meaning or goes.
 const VERSION: u32 = 1;
@@ -302,7 +303,7 @@ impl<'a> RunFields<'a> {
             core_dumped: death.map(|(_, core_dumped)| core_dumped),
             timed_out: run.timed_out.then_some(true),
             forwarded_signal: run.forwarded_signal.map(|signal| signal.to_string()),
-            reason: run.reason.as_deref(),
+            reason: reason_for(job, run, audience),
             usage: run.usage.as_ref().map(UsageFields::of),
             tags: TagMap { of_job: &job.tags, reported: &run.report.tags },
             custom: ValueMap(&run.report.values),

@@ -11,10 +11,11 @@ use crate::clock::{Deadline, Timestamp};
 use crate::expectation::time_max;
 use crate::human;
 use crate::job::RunId;
-use crate::journal::{Amendment, Journal};
+use crate::journal::{Amendment, Journal, UnderWayNow};
 use crate::notice::{Notice, Overdue, Start};
 use crate::plan::Plan;
 use crate::policy::{self, Verdict};
+use crate::program::Changed;
 use crate::sinks::Sink;
 use crate::sinks::delivery::{self, Announcement};
 use crate::supervise::Witness;
@@ -192,10 +193,11 @@ fn open_if_due(
     reason: String,
 ) -> Option<Notice> {
     let mut journal = Journal::open(&plan.state_dir, &plan.job.label, &plan.job.host);
-    let mut amend = |history: &policy::History, _: &[_]| {
+    let mut amend = |history: &policy::History, under_way: &[UnderWayNow]| {
         let judgement = policy::judge_overdue(history, start.id, &plan.job.alert_key, &plan.rule, now);
         let opened = judgement.verdict == Verdict::Opened || judgement.history.alert != history.alert;
-        opened.then(|| Amendment { judgement, what: reason.clone(), run: Some(start.id) })
+        let run = under_way.iter().find(|run| run.id == start.id).cloned();
+        opened.then(|| Amendment { judgement, what: reason.clone(), run })
     };
     let reviewed =
         journal.review(now, deadline, &|history, run| judge(plan, history, run), &mut amend).ok()?;
@@ -206,11 +208,7 @@ fn open_if_due(
 }
 
 /// What has changed since the last success, if there was one.
-pub fn changed_since(
-    plan: &Plan,
-    journal: &Journal,
-    success: Option<Timestamp>,
-) -> Vec<crate::notice::Changed> {
+pub fn changed_since(plan: &Plan, journal: &Journal, success: Option<Timestamp>) -> Vec<Changed> {
     let Some(success) = success else { return Vec::new() };
     changes::since(success, journal.kept_plan().as_ref(), &plan.job.command, plan.search_path.as_deref())
 }
