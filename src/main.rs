@@ -24,10 +24,12 @@ mod produced;
 mod program;
 mod run;
 mod run_report;
+mod schedule;
 mod settings;
 mod setup;
 mod shell;
 mod sinks;
+mod standing;
 mod supervise;
 mod sys;
 

@@ -125,8 +125,7 @@ pub fn overdue(schedule: &Schedule, moment: &Moment<'_>) -> Option<Timestamp> {
         schedule.last_due(Timestamp::from_millis(latest.as_millis() - 1), moment.zone)?
     };
     // What was due while the host was down may come late, as anacron has it, or the next may come.
-    let just_booted =
-        moment.booted.is_some_and(|booted| due < booted && moment.now.since(booted) < grace);
+    let just_booted = moment.booted.is_some_and(|booted| due < booted && moment.now.since(booted) < grace);
     (!just_booted).then_some(due)
 }
 
@@ -153,27 +152,52 @@ fn stale(history: &History, max_age: Duration, now: Timestamp) -> Option<Trouble
     (age > max_age).then_some(Trouble::Stale { success, age, max_age })
 }
 
-/// The runs that were due after `from` and have not come, oldest first, but for what is still being waited
-/// for. `runs` are those that came, from start to end, in any order.
-pub fn missed_between(
+/// The runs that were due since the last check and have not come, though others have come after them:
+/// oldest first, each once, whenever checks are made. `troubles` are what is wrong now, and what they speak of
+/// is not said again. `runs` gives those that ended after a moment, from start
+/// to end; it is asked only if there is something to look for.
+pub fn missed_since(
     schedule: &Schedule,
-    from: Timestamp,
-    runs: &[(Timestamp, Timestamp)],
+    last_check: Timestamp,
+    on_record_since: Timestamp,
+    troubles: &[Trouble],
     moment: &Moment<'_>,
+    runs: impl FnOnce(Timestamp) -> Vec<(Timestamp, Timestamp)>,
 ) -> Vec<Timestamp> {
-    let Some(until) = overdue(schedule, moment) else { return Vec::new() };
+    let then = Moment { now: last_check, booted: None, ..*moment };
+    let (Some(from), Some(latest)) = (overdue(schedule, &then), overdue(schedule, moment)) else {
+        return Vec::new();
+    };
+    let from = from.max(on_record_since);
+    let mut between = schedule
+        .due_between(from, latest, moment.zone)
+        .take(MISSED_MAX)
+        .filter(|&due| troubles.iter().all(|trouble| trouble.due() != Some(due)))
+        .peekable();
+    if between.peek().is_none() {
+        return Vec::new();
+    }
+    let runs = runs(from);
     let came = |due: Timestamp| {
         let early = Timestamp::from_millis(due.as_millis() - EARLY);
         let next = schedule.due_after(due, moment.zone).unwrap_or(moment.now);
         runs.iter().any(|&(start, end)| start < next && end >= early)
     };
-    schedule.due_between(from, until, moment.zone).filter(|&due| !came(due)).take(MISSED_MAX).collect()
+    between.filter(|&due| !came(due)).collect()
 }
 
 impl Trouble {
+    /// When the run was due that did not come.
+    fn due(&self) -> Option<Timestamp> {
+        match self {
+            Self::Missed { due, .. } => Some(*due),
+            Self::Stale { .. } | Self::Hung { .. } => None,
+        }
+    }
+
     /// In one sentence that a person can act on.
     pub fn sentence(&self, zone: &TimeZone) -> String {
-        let local = |at: Timestamp| at.in_zone(zone);
+        let local = |at: Timestamp| human::local(at, zone);
         match self {
             Self::Missed { due, last, schedule } => {
                 let last = last.map(|last| format!("; the last one ended {}", local(last)));
