@@ -5,7 +5,7 @@
 mod fast_path;
 mod usage;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
@@ -45,6 +45,11 @@ pub struct Typed {
 /// change their meaning with the next version.
 const NOT_BUILT: [&str; 9] =
     ["history", "check", "wrap", "doctor", "drill", "flush", "mute", "forget", "completions"];
+
+/// Whether a word is a subcommand, as the very first one: it is never run as a command.
+pub fn is_subcommand(word: &OsStr) -> bool {
+    word == "status" || NOT_BUILT.iter().any(|name| word == *name)
+}
 
 /// Id of the positional words.
 const WORDS: &str = "words";
