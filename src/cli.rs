@@ -6,7 +6,7 @@ mod fast_path;
 mod subcommand;
 mod usage;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
@@ -35,6 +35,11 @@ pub struct Typed {
     pub options: Vec<(Setting, OsString)>,
     /// The command and its arguments.
     pub words: Vec<OsString>,
+}
+
+/// Whether a word is a subcommand, as the very first one: it is never run as a command.
+pub fn is_subcommand(word: &OsStr) -> bool {
+    subcommand::names().any(|name| word == name)
 }
 
 /// Id of the positional words.

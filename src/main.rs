@@ -8,6 +8,7 @@ mod changes;
 mod cli;
 mod clock;
 mod config;
+mod crontab;
 mod diagnostics;
 mod expectation;
 mod glob;

@@ -202,6 +202,11 @@ fn read(row: &Row, mut matches: ArgMatches) -> Result<Subcommand, UsageError> {
     Ok(Subcommand { task: (row.task)(words.into_iter(), &mut matches), options })
 }
 
+/// Every word that is a subcommand, or is reserved for one.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ROWS.iter().map(|row| row.name).chain(NOT_BUILT)
+}
+
 /// The lines of the help of a run that name the subcommands.
 pub fn usages() -> impl Iterator<Item = &'static str> {
     ROWS.iter().map(|row| row.usage)
