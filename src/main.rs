@@ -62,7 +62,7 @@ fn invoke(received: Received) -> Result<Exit, UsageError> {
     match cli::parse(args)? {
         Invocation::Print(text) => Ok(print(&text)),
         Invocation::Status { labels, json, state_dir } => {
-            let state_dir = plan::state_dir_to_read(state_dir, environment, &ThisHost)?;
+            let state_dir = plan::state_dir_to_read(state_dir, environment, &ThisHost, &config::read_file)?;
             let labels: Vec<Label> = labels.iter().filter_map(|label| Label::new(label)).collect();
             Ok(match inspect::status(&state_dir, &labels, json, Timestamp::now()) {
                 Ok(text) => print(&text),
@@ -73,11 +73,16 @@ fn invoke(received: Received) -> Result<Exit, UsageError> {
             })
         }
         Invocation::Run(typed) => {
-            let configured = Configured::new(typed, environment)?;
+            let mut configured = Configured::new(typed, environment)?;
+            plan::read_files(&mut configured, &config::read_file)?;
+            plan::sift(&mut configured, &sinks::refusal);
             let dry_run = configured.dry_run;
             let (plan, levels) = plan::resolve(configured, &ThisHost)?;
             let sinks = sinks::open(&plan).map_err(UsageError::new)?;
             if dry_run {
+                for problem in &plan.problems {
+                    diagnostics::say(format_args!("{problem}"));
+                }
                 let previews = |notices: &[notice::Notice]| sinks::preview(&sinks, notices);
                 return Ok(print(&setup::dry_run::render(&plan, &levels, &previews)));
             }

@@ -1,6 +1,7 @@
 //! What will be done, fully decided: validated, resolved, immutable. Below this file nobody sees a
 //! flag, a variable or a default.
 
+mod files;
 mod host;
 mod lists;
 mod resolve;
@@ -17,6 +18,7 @@ use crate::job::{CommandLine, Label, RunId, Tag};
 use crate::outcome::CodeMeaning;
 use crate::policy::AlertRule;
 
+pub use files::{read_files, sift};
 pub use host::{Host, ThisHost};
 pub use resolve::resolve;
 pub use state_dir::state_dir_to_read;
@@ -61,6 +63,8 @@ pub struct Plan {
     pub own_group: bool,
     /// `--summary`.
     pub summary: Summary,
+    /// What is wrong with the configuration files, a line each, with file and line.
+    pub problems: Vec<String>,
 }
 
 /// What is constant for all runs of a job, and may be told to a sink.

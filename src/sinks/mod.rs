@@ -151,11 +151,17 @@ pub fn preview(sinks: &[Arc<dyn Sink>], notices: &[Notice]) -> Vec<(String, Vec<
 pub fn open(plan: &Plan) -> Result<Vec<Arc<dyn Sink>>, String> {
     plan.sinks
         .iter()
-        .map(|word| {
-            open_one(word, &plan.variables, &plan.environment)
-                .map_err(|(shown, reason)| format!("bad sink '{shown}' in {}: {reason}", word.origin))
-        })
+        .map(|word| open_one(word, &plan.variables, &plan.environment).map_err(|why| refused(word, why)))
         .collect()
+}
+
+/// Why a sink could not be opened, in the same words; `None` if it can.
+pub fn refusal(word: &SinkWord, variables: &Variables, environment: &[OsString]) -> Option<String> {
+    open_one(word, variables, environment).err().map(|why| refused(word, why))
+}
+
+fn refused(word: &SinkWord, (shown, reason): (String, String)) -> String {
+    format!("bad sink '{shown}' in {}: {reason}", word.origin)
 }
 
 /// One sink; an error with the word as it may be shown. The target of an unknown kind may be
@@ -166,7 +172,8 @@ fn open_one(
     environment: &[OsString],
 ) -> Result<Arc<dyn Sink>, (String, String)> {
     let SinkWord { kind, target, origin } = word;
-    let inherited = origin == "CRONWARD_SINK";
+    // A file speaks of other runs too, as a variable does.
+    let inherited = origin != "--sink" && !origin.ends_with("in the line of -c");
     match KINDS.iter().find(|known| known.name == kind) {
         Some(known) => (known.open)(&Opening { target, variables, environment, inherited })
             .map_err(|reason| (format!("{kind}:{target}"), format!("{reason}; {kind} takes {}", known.help))),
