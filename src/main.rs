@@ -3,6 +3,7 @@
 
 #![cfg_attr(not(test), no_main)]
 
+mod attend;
 mod base64;
 mod changes;
 mod cli;
@@ -33,14 +34,17 @@ mod sinks;
 mod standing;
 mod supervise;
 mod sys;
+mod upkeep;
 
+use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use attend::Attendant;
 use cli::{Invocation, Subcommand, Task};
 use clock::Timestamp;
 use config::Configured;
-use job::Label;
 use outcome::{Exit, status};
 use plan::ThisHost;
 use settings::UsageError;
@@ -69,26 +73,23 @@ fn invoke(received: Received) -> Result<Exit, UsageError> {
     }
     match cli::parse(args)? {
         Invocation::Print(text) => Ok(print(&text)),
-        Invocation::Subcommand(Subcommand { task: Task::Status { labels, json }, options }) => {
-            let state_dir = options.into_iter().find(|(setting, _)| *setting == settings::Setting::StateDir);
-            let state_dir = state_dir.map(|(_, dir)| dir);
-            let state_dir = plan::state_dir_to_read(state_dir, environment, &ThisHost)?;
-            let labels: Vec<Label> = labels.iter().filter_map(|label| Label::new(label)).collect();
-            Ok(match inspect::status(&state_dir, &labels, json, Timestamp::now()) {
-                Ok(text) => print(&text),
-                Err(message) => {
-                    diagnostics::say(message);
-                    Exit::Code(1)
-                }
-            })
+        Invocation::Subcommand(Subcommand { task, options }) => {
+            let (state_dir, own) =
+                plan::state_dir_to_read(options, environment, &ThisHost, &config::read_file)?;
+            perform(task, state_dir, &own)
         }
-        Invocation::Subcommand(_) => Err(UsageError::new("not built yet")),
         Invocation::Run(typed) => {
-            let configured = Configured::new(typed, environment)?;
+            let mut configured = Configured::new(typed, environment)?;
+            plan::read_files(&mut configured, &config::read_file)?;
+            plan::sift(&mut configured, &sinks::refusal);
+            attend::fall_back(&mut configured, &ThisHost)?;
             let dry_run = configured.dry_run;
             let (plan, levels) = plan::resolve(configured, &ThisHost)?;
             let sinks = sinks::open(&plan).map_err(UsageError::new)?;
             if dry_run {
+                for problem in &plan.problems {
+                    diagnostics::say(format_args!("{problem}"));
+                }
                 let previews = |notices: &[notice::Notice]| sinks::preview(&sinks, notices);
                 return Ok(print(&setup::dry_run::render(&plan, &levels, &previews)));
             }
@@ -97,6 +98,46 @@ fn invoke(received: Received) -> Result<Exit, UsageError> {
             // The process ends now; to take the plan apart first would be time of the caller's.
             std::mem::forget((plan, levels, sinks));
             Ok(exit)
+        }
+    }
+}
+
+/// A subcommand; `own` is what was typed and set for it.
+fn perform(task: Task, state_dir: Result<PathBuf, String>, own: &Configured) -> Result<Exit, UsageError> {
+    let now = Timestamp::now();
+    let text = |word: &OsString| word.to_string_lossy().into_owned();
+    let state_dir = match state_dir {
+        Ok(state_dir) => state_dir,
+        Err(why) => return Ok(answer(Err(why))),
+    };
+    let attendant = Attendant { state_dir, own, host: &ThisHost };
+    Ok(match task {
+        Task::Status { labels, json } => {
+            let labels: Vec<String> = labels.iter().map(text).collect();
+            answer(inspect::status(&attendant.state_dir, &labels, json, attendant.others(), now))
+        }
+        Task::Check { labels, json, crontabs } => {
+            let crontabs = crontabs.into_iter().map(PathBuf::from).collect();
+            let request = inspect::Request { labels: labels.iter().map(text).collect(), json, crontabs };
+            let checked = inspect::check(&request, &attendant, now);
+            // What cannot be printed cannot be trusted to have been read either.
+            if diagnostics::print(&checked.text) { Exit::Code(checked.status) } else { Exit::Code(3) }
+        }
+        Task::Mute { label, span } => {
+            let span = plan::span_to_mute(&span)?;
+            answer(upkeep::mute(&text(&label), span, &attendant, now))
+        }
+        Task::Forget { label } => answer(upkeep::forget(&text(&label), &attendant, now)),
+    })
+}
+
+/// The answer to a question: on stdout, or why there is none, with status 1.
+fn answer(answer: Result<String, String>) -> Exit {
+    match answer {
+        Ok(text) => print(&text),
+        Err(message) => {
+            diagnostics::say(message);
+            Exit::Code(1)
         }
     }
 }

@@ -2,6 +2,7 @@
 //! flag, a variable or a default.
 
 mod bands;
+mod files;
 mod host;
 mod lists;
 mod resolve;
@@ -17,10 +18,13 @@ use crate::expectation::{Expectation, Product};
 use crate::job::{CommandLine, Label, RunId, Tag};
 use crate::outcome::CodeMeaning;
 use crate::policy::AlertRule;
+use crate::schedule::Schedule;
 
+pub use files::{read_files, sift};
 pub use host::{Host, ThisHost};
+pub use resolve::{Expectations, span_to_mute};
 pub use resolve::{label, resolve};
-pub use state_dir::state_dir_to_read;
+pub use state_dir::{state_dir_of, state_dir_to_read};
 
 /// One invocation, decided.
 #[derive(Debug)]
@@ -46,12 +50,12 @@ pub struct Plan {
     pub expectations: Vec<Expectation>,
     /// `--produces`.
     pub products: Vec<Product>,
+    /// `--schedule`.
+    pub schedule: Option<Schedule>,
     /// `--max-age`; more than zero.
     pub max_age: Option<Duration>,
     /// When failures become an alert.
     pub rule: AlertRule,
-    /// What is not as it should be with the configuration, in one sentence each.
-    pub problems: Vec<String>,
     /// Where notices go, as `KIND:TARGET`, nearest level only; empty: nowhere.
     pub sinks: Vec<SinkWord>,
     /// Variables of the environment that sinks read (`DD_*`, `DATADOG_*`, `SSL_CERT_FILE`, proxies).
@@ -64,6 +68,8 @@ pub struct Plan {
     pub own_group: bool,
     /// `--summary`.
     pub summary: Summary,
+    /// What is wrong with the configuration files, a line each, with file and line.
+    pub problems: Vec<String>,
 }
 
 /// What is constant for all runs of a job, and may be told to a sink.

@@ -7,9 +7,11 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::clock::Timestamp;
+use crate::expectation::time_max;
 use crate::human;
 use crate::journal::UnderWayNow;
 use crate::outcome::Outcome;
+use crate::plan::Plan;
 use crate::policy::{History, LastRun};
 use crate::schedule::Schedule;
 
@@ -31,6 +33,17 @@ pub struct Expected<'a> {
     pub max_age: Option<Duration>,
     /// How long a run may take.
     pub time_max: Option<Duration>,
+}
+
+impl<'a> Expected<'a> {
+    /// What a plan expects.
+    pub fn of(plan: &'a Plan) -> Self {
+        Self {
+            schedule: plan.schedule.as_ref(),
+            max_age: plan.max_age,
+            time_max: time_max(&plan.expectations),
+        }
+    }
 }
 
 /// When and where a job is looked at.
@@ -187,6 +200,14 @@ pub fn missed_since(
 }
 
 impl Trouble {
+    /// The run that takes too long.
+    pub fn hung(&self) -> Option<&UnderWayNow> {
+        match self {
+            Self::Hung { run, .. } => Some(run),
+            Self::Missed { .. } | Self::Stale { .. } => None,
+        }
+    }
+
     /// When the run was due that did not come.
     fn due(&self) -> Option<Timestamp> {
         match self {

@@ -59,11 +59,7 @@ pub fn forget(label: &str, attendant: &Attendant<'_>, now: Timestamp) -> Result<
     Ok(format!("'{label}' is forgotten\n"))
 }
 
-fn of_record(
-    label: &str,
-    attendant: &Attendant<'_>,
-    now: Timestamp,
-) -> Result<(OfRecord, Entry), String> {
+fn of_record(label: &str, attendant: &Attendant<'_>, now: Timestamp) -> Result<(OfRecord, Entry), String> {
     let entries = journal::entries(&attendant.state_dir, Look::Plans, now)?;
     let entry = entries.into_iter().find(|entry| entry.label == label).ok_or_else(|| {
         let dir = attendant.state_dir.display();

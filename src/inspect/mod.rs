@@ -1,5 +1,8 @@
-//! Looking at what is remembered of jobs. Nothing in here changes anything.
+//! Looking at what is remembered of jobs. Only `check` changes anything: it puts on record what it finds.
 
+mod check;
+mod others;
 mod status;
 
+pub use check::{Request, check};
 pub use status::status;

@@ -1,44 +1,52 @@
 //! `cronward status`: every job of a state directory, how its last run ended, and how it stands.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::Path;
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use super::others;
 use crate::clock::Timestamp;
 use crate::human::{ago, local, span};
-use crate::job::Label;
 use crate::journal::{Entry, Look, Remembered, UnderWayNow, entries};
 use crate::outcome::Outcome;
+use crate::plan::Host;
 use crate::policy::{Alert, History};
 
 const HEADINGS: [&str; 7] = ["LABEL", "OUTCOME", "WHEN", "DURATION", "STREAK", "ALERT", "NOW"];
 /// What stands in a field that does not apply.
 const NOTHING: &str = "-";
 
-/// The jobs of these labels, or all, as a table or as a JSON array, a newline at the end. Times are
+/// The jobs of these labels, or all, those of other users on `others` too, as a table or as a JSON array, a newline at the end. Times are
 /// local in the table, UTC in JSON.
 ///
 /// # Errors
 /// In words: there is no state directory, it cannot be read, or a label is not in it. The
 /// subcommand then ends with status 1.
 pub fn status(
-    state_dir: &Result<PathBuf, String>,
-    labels: &[Label],
+    path: &Path,
+    labels: &[String],
     json: bool,
+    others: Option<&dyn Host>,
     now: Timestamp,
 ) -> Result<String, String> {
-    let path = state_dir.as_ref().map_err(Clone::clone)?;
-    let mut jobs = entries(path, Look::Histories, now)?;
-    if let Some(unknown) = labels.iter().find(|label| jobs.iter().all(|job| job.label != label.as_str())) {
+    let own = entries(path, Look::Histories, now)?;
+    let mut jobs: Vec<Job> = own.into_iter().map(|entry| Job { user: None, entry }).collect();
+    for (user, read) in others::entries(others, Look::Histories, now) {
+        // What cannot be read of one user is one line, as of one job.
+        let unread = |why| vec![Entry { label: String::new(), name: String::new(), remembered: Err(why) }];
+        let entries = read.unwrap_or_else(unread);
+        jobs.extend(entries.into_iter().map(|entry| Job { user: Some(user.clone()), entry }));
+    }
+    if let Some(unknown) = labels.iter().find(|label| jobs.iter().all(|job| job.entry.label != **label)) {
         return Err(format!(
             "no run of '{}' is on record in '{}'; 'cronward status' lists those that are",
-            visible(unknown.as_str()),
+            visible(unknown),
             path.display()
         ));
     }
-    jobs.retain(|job| labels.is_empty() || labels.iter().any(|label| label.as_str() == job.label));
+    jobs.retain(|job| labels.is_empty() || labels.contains(&job.entry.label));
     if json {
         let jobs: Vec<JobFields> = jobs.iter().map(JobFields::of).collect();
         // Strings, numbers and maps with string keys always serialize.
@@ -49,6 +57,12 @@ pub fn status(
     }
     let zone = TimeZone::system();
     Ok(table(&jobs.iter().map(|job| row(job, now, &zone)).collect::<Vec<_>>()))
+}
+
+/// A job, and whose it is if it is another user's.
+struct Job {
+    user: Option<String>,
+    entry: Entry,
 }
 
 /// The last run of a job that is known to have ended, on record or not.
@@ -72,10 +86,13 @@ impl Remembered {
     }
 }
 
-fn row(job: &Entry, now: Timestamp, zone: &TimeZone) -> [String; 7] {
+fn row(job: &Job, now: Timestamp, zone: &TimeZone) -> [String; 7] {
     let nothing = || NOTHING.to_owned();
-    let label = visible(&job.label);
-    let remembered = match &job.remembered {
+    let label = match &job.user {
+        Some(user) => visible(&format!("{} ({user})", job.entry.label)),
+        None => visible(&job.entry.label),
+    };
+    let remembered = match &job.entry.remembered {
         Ok(remembered) => remembered,
         Err(why) => {
             let unreadable = "unreadable".to_owned();
@@ -164,6 +181,8 @@ fn visible(text: &str) -> String {
 struct JobFields {
     label: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     run_id: Option<String>,
@@ -201,9 +220,9 @@ struct RunningFields {
 }
 
 impl JobFields {
-    fn of(job: &Entry) -> Self {
-        let named = Self { label: job.label.clone(), ..Self::default() };
-        let remembered = match &job.remembered {
+    fn of(job: &Job) -> Self {
+        let named = Self { label: job.entry.label.clone(), user: job.user.clone(), ..Self::default() };
+        let remembered = match &job.entry.remembered {
             Ok(remembered) => remembered,
             Err(why) => return Self { error: Some(why.clone()), ..named },
         };

@@ -18,7 +18,7 @@ use super::compaction::write_whole;
 use super::directory::{Access, Directory, Refusal, Unsynced};
 use super::tail::read_range;
 use crate::clock::Timestamp;
-use crate::config::Levels;
+use crate::config::{self, Level, Levels};
 use crate::job::CommandLine;
 use crate::plan::Plan;
 use crate::program::{Changed, Program};
@@ -70,9 +70,38 @@ pub struct KeptPlan {
 struct Given {
     option: String,
     value: String,
-    /// Whether a configuration file gave it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    by_file: bool,
+    from: From,
+}
+
+/// Where an option was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum From {
+    Flag,
+    Line,
+    Variable,
+    File,
+}
+
+impl From {
+    fn of(level: Level) -> Option<Self> {
+        match level {
+            Level::Flag => Some(Self::Flag),
+            Level::Line => Some(Self::Line),
+            Level::Variable => Some(Self::Variable),
+            Level::Section(_) | Level::LastRun => Some(Self::File),
+            Level::Default => None,
+        }
+    }
+
+    fn level(self) -> Level {
+        match self {
+            Self::Flag => Level::Flag,
+            Self::Line => Level::Line,
+            Self::Variable => Level::Variable,
+            Self::File => Level::LastRun,
+        }
+    }
 }
 
 /// Something that was not as it had been for the run before.
@@ -89,10 +118,10 @@ struct Change {
 pub struct KeptOption {
     /// Which.
     pub setting: Setting,
+    /// Where it was given; what any file said, at the level of the last run.
+    pub level: Level,
     /// Its text; of a list, one element.
     pub text: OsString,
-    /// Whether a configuration file gave it.
-    pub by_file: bool,
 }
 
 impl KeptPlan {
@@ -103,10 +132,12 @@ impl KeptPlan {
             CommandLine::Words(words) => (words.iter().map(|word| text(word)).collect(), false),
             CommandLine::Shell(line) => (vec![text(line)], true),
         };
-        let given = levels.given().iter().map(|given| Given {
-            option: given.origin.setting.row().long.to_owned(),
-            value: text(&given.text),
-            by_file: given.origin.level.is_of_files(),
+        let given = levels.given().iter().filter(|given| !is_hidden(given, levels)).filter_map(|given| {
+            Some(Given {
+                option: given.origin.setting.row().long.to_owned(),
+                value: text(&given.text),
+                from: From::of(given.origin.level)?,
+            })
         });
         let mut kept = Self {
             v: VERSION,
@@ -127,11 +158,6 @@ impl KeptPlan {
     /// What a file that is read says.
     fn read(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice::<Self>(bytes).ok().filter(|kept| kept.v == VERSION)
-    }
-
-    /// The label of the job.
-    pub fn label(&self) -> &str {
-        &self.label
     }
 
     /// The name of the host that it ran on.
@@ -162,8 +188,14 @@ impl KeptPlan {
     pub fn options(&self) -> impl Iterator<Item = KeptOption> + '_ {
         self.given.iter().filter_map(|given| {
             let setting = Setting::of_long(given.option.as_bytes())?;
-            Some(KeptOption { setting, text: OsString::from(&given.value), by_file: given.by_file })
+            Some(KeptOption { setting, level: given.from.level(), text: OsString::from(&given.value) })
         })
+    }
+
+    /// What files had given it.
+    pub fn of_files(&self) -> impl Iterator<Item = (Setting, OsString)> + '_ {
+        let by_file = self.options().filter(|option| option.level.is_of_files());
+        by_file.map(|option| (option.setting, option.text))
     }
 
     /// What has changed after a moment, oldest first.
@@ -230,7 +262,12 @@ impl KeptPlan {
         for given in &self.given {
             hash.take(&given.option);
             hash.take(&given.value);
-            hash.take(if given.by_file { "file" } else { "" });
+            hash.take(match given.from {
+                From::Flag => "flag",
+                From::Line => "line",
+                From::Variable => "variable",
+                From::File => "file",
+            });
         }
         for (name, value) in &self.variables {
             hash.take(name);
@@ -253,6 +290,15 @@ impl Fnv {
 
 fn text(word: &OsStr) -> String {
     word.to_string_lossy().into_owned()
+}
+
+/// Whether a value of the last run's files is hidden by one of this run's: kept beside each other they
+/// would be one list.
+fn is_hidden(given: &config::Given, levels: &Levels) -> bool {
+    let nearer = |other: &config::Given| matches!(other.origin.level, Level::Section(_));
+    given.origin.level == Level::LastRun
+        && given.origin.setting != Setting::Tag
+        && levels.all(given.origin.setting).any(nearer)
 }
 
 /// Whether a value is a sink with a secret written out in its target.

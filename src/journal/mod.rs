@@ -8,6 +8,7 @@ mod checks;
 mod compaction;
 mod directory;
 mod fold;
+mod forget;
 mod kept_plan;
 mod locks;
 mod overlap;
@@ -36,6 +37,7 @@ use crate::sys::process::{LastWords, StartLine};
 pub use checks::{last_check, note_check};
 use directory::{Access, Directory, Refusal, Unsynced};
 pub use fold::Judge;
+pub use forget::forget;
 pub use kept_plan::{KeptOption, KeptPlan};
 use locks::Byte;
 pub use overlap::{Claim, OverlapLock};
@@ -299,6 +301,12 @@ impl JournalFile {
         let (fd, writable) = directory.file_to_append_or_read(JOURNAL, unsynced)?;
         Ok(Self { fd: Arc::new(fd), writable })
     }
+}
+
+/// What is kept of the last run of a job, if that can be read.
+pub fn last_plan(state_dir: &std::path::Path, label: &Label) -> Option<KeptPlan> {
+    let jobs = Directory::open(state_dir).and_then(|state| state.subdirectory(JOBS)).ok()?;
+    kept_plan::read(&jobs.subdirectory(&label.file_name()).ok()?).ok().flatten()
 }
 
 /// The file in a job's directory that a run may leave its report in.

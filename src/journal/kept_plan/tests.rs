@@ -6,7 +6,7 @@ use crate::outcome::Outcome;
 use std::fs;
 
 fn given(option: &str, value: &str) -> Given {
-    Given { option: option.into(), value: value.into(), by_file: false }
+    Given { option: option.into(), value: value.into(), from: From::Flag }
 }
 
 fn plan(options: &[(&str, &str)]) -> KeptPlan {
@@ -40,17 +40,16 @@ fn a_plan_is_read_back_as_it_was_given() {
     let home = Home::new();
     let plan = plan(&[("lock", "1"), ("tag", "a:b"), ("tag", "c:d")]);
     let kept = run(&home, &plan);
-    assert_eq!(kept.label(), "db/backup");
+    assert_eq!(kept.label, "db/backup");
     assert_eq!(kept.command(), CommandLine::Words(vec!["pg_dump".into(), "app".into()]));
     assert_eq!(kept.search_path(), Some(OsStr::new("/usr/bin:/bin")));
-    let options: Vec<_> =
-        kept.options().map(|option| (option.setting, option.text, option.by_file)).collect();
+    let options: Vec<_> = kept.options().map(|option| (option.setting, option.text, option.level)).collect();
     assert_eq!(
         options,
         [
-            (Setting::Lock, "1".into(), false),
-            (Setting::Tag, "a:b".into(), false),
-            (Setting::Tag, "c:d".into(), false)
+            (Setting::Lock, "1".into(), Level::Flag),
+            (Setting::Tag, "a:b".into(), Level::Flag),
+            (Setting::Tag, "c:d".into(), Level::Flag)
         ]
     );
 }
@@ -151,7 +150,7 @@ fn every_part_of_a_plan_is_part_of_its_hash() {
         |plan| plan.path = None,
         |plan| plan.command.push(String::new()),
         |plan| plan.shell = true,
-        |plan| plan.given[0].by_file = true,
+        |plan| plan.given[0].from = From::File,
         |plan| plan.given[0].value.push('x'),
         |plan| plan.variables.push(("DD_ENV".into(), "x".into())),
     ];

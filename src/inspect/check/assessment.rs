@@ -1,0 +1,122 @@
+//! PURE. What is found of one job: from what is remembered of it and what is wrong with it to a word of
+//! health and a sentence.
+
+use crate::human;
+use crate::notice::Health;
+use crate::outcome::Outcome;
+use crate::policy::History;
+use crate::standing::{Expected, Moment, Trouble};
+
+use super::plugin::Finding;
+
+/// What is known of a job at the end of a check.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// What is remembered of it.
+    pub history: &'a History,
+    /// What is wrong with it.
+    pub troubles: &'a [Trouble],
+    /// Runs under way.
+    pub running: usize,
+    /// Runs that were found dead.
+    pub died: usize,
+    /// Runs that did not come since the last check, though others have come after them.
+    pub missed: usize,
+}
+
+/// The finding of a job.
+pub fn assess(
+    label: &str,
+    user: Option<&str>,
+    known: &Known<'_>,
+    expected: &Expected<'_>,
+    moment: &Moment<'_>,
+) -> Finding {
+    let history = known.history;
+    let mut verdicts = Vec::new();
+    verdicts.extend(of_alert(history, moment));
+    verdicts.extend(known.troubles.iter().map(|trouble| {
+        let health = match trouble {
+            Trouble::Missed { .. } | Trouble::Stale { .. } => Health::Critical,
+            Trouble::Hung { .. } => Health::Warning,
+        };
+        (health, trouble.sentence(moment.zone))
+    }));
+    if known.died > 0 {
+        verdicts.push((Health::Critical, counted(known.died, "run", "runs", "found dead")));
+    }
+    if known.missed > 0 {
+        verdicts.push((
+            Health::Warning,
+            counted(known.missed, "run", "runs", "did not come before the last one"),
+        ));
+    }
+    verdicts.extend(of_last_run(history, known, moment));
+    let health = verdicts.iter().map(|(health, _)| *health).max().unwrap_or(Health::Ok);
+    let sentences: Vec<String> = verdicts.into_iter().map(|(_, sentence)| sentence).collect();
+    Finding {
+        label: label.to_owned(),
+        user: user.map(str::to_owned),
+        health,
+        sentence: sentences.join("; "),
+        success_age: history.last_success.map(|success| moment.now.since(success.ended_at)),
+        max_age: expected.max_age,
+        failures: history.failures_in_a_row,
+        missed: known.missed + known.troubles.iter().filter(|trouble| is_missed(trouble)).count(),
+        running: known.running,
+    }
+}
+
+/// The finding of a job whose state cannot be read.
+pub fn unreadable(label: &str, user: Option<&str>, why: String) -> Finding {
+    Finding {
+        label: label.to_owned(),
+        user: user.map(str::to_owned),
+        health: Health::Unknown,
+        sentence: why,
+        success_age: None,
+        max_age: None,
+        failures: 0,
+        missed: 0,
+        running: 0,
+    }
+}
+
+fn is_missed(trouble: &Trouble) -> bool {
+    match trouble {
+        Trouble::Missed { .. } => true,
+        Trouble::Stale { .. } | Trouble::Hung { .. } => false,
+    }
+}
+
+/// Somebody who has muted a job knows of its alert; it is no reason to be called.
+fn of_alert(history: &History, moment: &Moment<'_>) -> Option<(Health, String)> {
+    let alert = history.alert.as_ref()?;
+    let failures = counted(alert.failures as usize, "failure", "failures", "");
+    let open = human::span(moment.now.since(alert.opened_at));
+    Some(match history.muted_until.filter(|_| history.is_muted(moment.now)) {
+        Some(until) => {
+            let until = human::local(until, moment.zone);
+            (Health::Warning, format!("alert open for {open} ({failures}), muted until {until}"))
+        }
+        None => (Health::Critical, format!("alert open for {open} ({failures})")),
+    })
+}
+
+fn of_last_run(history: &History, known: &Known<'_>, moment: &Moment<'_>) -> Option<(Health, String)> {
+    let Some(last) = &history.last else {
+        let sentence = if known.running > 0 { "running for the first time" } else { "no run has ended yet" };
+        return Some((Health::Ok, sentence.to_owned()));
+    };
+    let health = if last.outcome == Outcome::Warning { Health::Warning } else { Health::Ok };
+    let streak = match history.failures_in_a_row {
+        0 | 1 => String::new(),
+        failures => format!(", {failures} failures in a row"),
+    };
+    Some((health, format!("last {} {}{streak}", last.outcome, human::ago(moment.now, last.ended_at))))
+}
+
+fn counted(count: usize, one: &str, many: &str, what: &str) -> String {
+    let noun = if count == 1 { one } else { many };
+    format!("{count} {noun} {what}").trim_end().to_owned()
+}

@@ -1,0 +1,68 @@
+//! Jobs of a crontab that were never on record: a line that cron does not read, a job whose wrapper was
+//! never found, a host that was set up and never worked.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use super::assessment::unreadable;
+use super::plugin::Finding;
+use crate::clock::Timestamp;
+use crate::crontab::lines::Form;
+use crate::crontab::{WrappedJob, wrapped_jobs};
+use crate::human;
+use crate::notice::Health;
+use crate::standing::{Moment, overdue};
+
+/// How long after the start of the host an `@reboot` job is given to come on record.
+const AFTER_BOOT: std::time::Duration = std::time::Duration::from_secs(15 * 60);
+
+/// What is found in one crontab, of the jobs that are not among `findings` already.
+pub fn findings(
+    path: &Path,
+    findings: &[Finding],
+    wanted: &dyn Fn(&str) -> bool,
+    moment: &Moment<'_>,
+) -> Vec<Finding> {
+    let (text, written) = match fs::read(path).and_then(|text| Ok((text, fs::metadata(path)?.mtime()))) {
+        Ok(read) => read,
+        Err(error) => {
+            let why = format!("'{}' cannot be read: {error}", path.display());
+            return vec![unreadable("crontab", None, why)];
+        }
+    };
+    let written = Timestamp::from_millis(written.saturating_mul(1000));
+    let found = wrapped_jobs(&text, form_of(path));
+    let unknown = |job: &&WrappedJob| {
+        let label = job.label.as_str();
+        wanted(label) && findings.iter().all(|finding| finding.label != label)
+    };
+    let never = found.jobs.iter().filter(unknown).map(|job| of_job(job, path, written, moment));
+    let unread = found.problems.iter().map(|problem| {
+        let place = format!("{} line {}", path.display(), problem.line_number);
+        unreadable("crontab", None, format!("{place}: {}", problem.reason))
+    });
+    never.chain(unread).collect()
+}
+
+/// A job that is not on record: it should be, if a run of it was due since the crontab was written.
+fn of_job(job: &WrappedJob, path: &Path, written: Timestamp, moment: &Moment<'_>) -> Finding {
+    let place = format!("line {} of '{}'", job.line_number, path.display());
+    let due = match &job.schedule {
+        Some(schedule) => overdue(schedule, moment).filter(|&due| due > written),
+        None => moment.booted.filter(|&booted| booted > written && moment.now.since(booted) > AFTER_BOOT),
+    };
+    let (health, sentence) = match due {
+        Some(due) if !job.is_conditional => {
+            let due = human::local(due, moment.zone);
+            (Health::Critical, format!("never ran, though it was due at {due} ({place})"))
+        }
+        Some(_) | None => (Health::Ok, format!("has not run yet ({place})")),
+    };
+    Finding { health, ..unreadable(job.label.as_str(), job.user.as_deref(), sentence) }
+}
+
+/// The form of a crontab by its place: the system's have a column of users (cron(8)).
+fn form_of(path: &Path) -> Form {
+    if path.starts_with("/etc") { Form::System } else { Form::User }
+}
