@@ -18,6 +18,8 @@ mod outcome;
 mod plan;
 mod policy;
 mod run;
+#[cfg_attr(not(test), expect(dead_code, reason = "read by `check` and `status`, which come after it"))]
+mod schedule;
 mod settings;
 mod setup;
 mod shell;
