@@ -5,7 +5,7 @@
 mod fast_path;
 mod usage;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
@@ -87,6 +87,11 @@ pub fn parse(args: Vec<OsString>) -> Result<Invocation, UsageError> {
         None if !has_line => Err(UsageError::see_help("no command")),
         Some(_) | None => Ok(Invocation::Run(Typed { program, options, words })),
     }
+}
+
+/// Whether a word is a subcommand, as the very first one: it is never run as a command.
+pub fn is_subcommand(word: &OsStr) -> bool {
+    word == "status" || NOT_BUILT.iter().any(|name| word == *name)
 }
 
 /// The grammar of a run: the arbiter of what a command line means, and what the help shows. Without

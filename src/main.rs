@@ -7,6 +7,8 @@ mod base64;
 mod cli;
 mod clock;
 mod config;
+#[cfg_attr(not(test), expect(dead_code, reason = "read by `check`, which comes after it"))]
+mod crontab;
 mod diagnostics;
 mod human;
 mod inspect;

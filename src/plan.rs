@@ -17,7 +17,7 @@ use crate::outcome::CodeMeaning;
 use crate::policy::AlertRule;
 
 pub use host::{Host, ThisHost};
-pub use resolve::resolve;
+pub use resolve::{label, resolve};
 pub use state_dir::state_dir_to_read;
 
 /// One invocation, decided.

@@ -74,7 +74,11 @@ fn job_facts(command: CommandLine, levels: &Levels, host: String) -> Result<JobF
     })
 }
 
-fn label(command: &CommandLine, levels: &Levels) -> Result<Label, UsageError> {
+/// The label of a run: the nearest that is given, else the one that the command makes.
+///
+/// # Errors
+/// An empty one.
+pub fn label(command: &CommandLine, levels: &Levels) -> Result<Label, UsageError> {
     match levels.nearest(Setting::Label) {
         None => Ok(Label::derived_from(command)),
         Some(given) => Label::new(&given.text)
