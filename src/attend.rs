@@ -225,15 +225,7 @@ impl OfRecord {
             let finished = Finished { run: run.clone(), verdict, history, problems, sink_errors: Vec::new() };
             notices.extend(Notice::ended(&plan.job, finished, alert));
         }
-        if let Some(Amendment { judgement, what, run }) = &reviewed.amendment {
-            let run = run.as_ref().map(|run| Start {
-                id: run.id,
-                parent: None,
-                pid: run.pid,
-                started_at: run.started_at,
-            });
-            notices.extend(Notice::noticed(&plan.job, now, judgement, what.clone(), run));
-        }
+        notices.extend(reviewed.amendment.iter().filter_map(|amendment| notice(plan, amendment, now)));
         let success = reviewed.history.last_success.map(|success| success.ended_at);
         let changed = || match success {
             Some(success) => {
@@ -244,6 +236,14 @@ impl OfRecord {
         };
         notices.into_iter().map(|notice| notice.with_changes(changed)).collect()
     }
+}
+
+/// What is told of an amendment, if anything.
+pub fn notice(plan: &Plan, amendment: &Amendment, now: Timestamp) -> Option<Notice> {
+    let Amendment { judgement, what, run } = amendment;
+    let run =
+        run.as_ref().map(|run| Start { id: run.id, parent: None, pid: run.pid, started_at: run.started_at });
+    Notice::noticed(&plan.job, now, judgement, what.clone(), run)
 }
 
 fn judge(plan: &Plan, history: Option<&History>, run: &Run, now: Timestamp) -> Judgement {

@@ -82,11 +82,6 @@ pub fn parse(args: Vec<OsString>) -> Result<Invocation, UsageError> {
     }
 }
 
-/// Whether a word is a subcommand, as the very first one: it is never run as a command.
-pub fn is_subcommand(word: &OsStr) -> bool {
-    word == "status" || NOT_BUILT.iter().any(|name| word == *name)
-}
-
 /// The grammar of a run: the arbiter of what a command line means, and what the help shows. Without
 /// `allow_hyphen_values` on the words, a mistyped option is an error; with it, it would be the
 /// command.

@@ -74,7 +74,7 @@ pub fn check(request: &Request, attendant: &Attendant<'_>, now: Timestamp) -> Ch
         }
     }
     for crontab in &request.crontabs {
-        findings.extend(never_ran::findings(crontab, &findings, &wanted, &moment));
+        findings.extend(never_ran::findings(crontab, &findings, &wanted, &attendant.state_dir, &moment));
     }
     for label in &request.labels {
         if findings.iter().all(|finding| finding.label != *label) {

@@ -4,17 +4,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::onlooker::{LeftToDo, changed_since};
 use super::stop_signal_within;
+use crate::attend;
 use crate::clock::{Deadline, Timestamp};
 use crate::diagnostics::{say, stderr_is_terminal};
-use crate::journal::{Committed, Journal};
+use crate::journal::{Committed, Journal, UnderWayNow};
 use crate::notice::{Finished, Notice};
-use crate::outcome::{Run, RunEnd, StartFailure};
+use crate::outcome::{Outcome, Run, RunEnd, StartFailure};
 use crate::plan::{Plan, Summary};
 use crate::policy::{self, History, Judged, Judgement};
 use crate::sinks::Sink;
 use crate::sinks::delivery;
+use crate::standing::{Expected, Moment};
 use crate::sys::entry::SignalState;
 
 /// A run that has ended, and what is not as it should be with its configuration or its report.
@@ -44,7 +48,11 @@ pub fn report(
         say(format_args!("{label}: {trouble}"));
     }
     let mut cut_short = || stop_signal_within(Duration::ZERO, caller).is_some();
-    let notices = notices(plan, journal, committed, ended);
+    let skipped = ended.run.outcome == Outcome::Skipped;
+    let mut notices = notices(plan, journal, committed, ended);
+    if skipped {
+        notices.extend(trouble_behind(plan, journal, deadline));
+    }
     left_to_do.wait(deadline, &mut cut_short);
     let delivered = delivery::deliver(sinks, &notices, left_to_do.announcement, deadline, &mut cut_short);
     if !delivered.alert_confirmed {
@@ -53,6 +61,24 @@ pub fn report(
     if let Some(summary) = summary {
         say(summary);
     }
+}
+
+/// What a run that was skipped has to say of the job: that the run in its way hangs, or that there has been no
+/// success for too long. Otherwise a holder that hangs for ever would be a job that never fails.
+fn trouble_behind(plan: &Plan, journal: &mut Journal, deadline: Deadline) -> Option<Notice> {
+    let expected = Expected::of(plan);
+    if expected.schedule.is_none() && expected.max_age.is_none() && expected.time_max.is_none() {
+        return None;
+    }
+    let (now, zone) = (Timestamp::now(), TimeZone::system());
+    let moment = Moment { now, zone: &zone, booted: Timestamp::of_boot() };
+    let mut amend =
+        |history: &History, under_way: &[UnderWayNow]| attend::amendment(plan, history, under_way, &moment);
+    let reviewed =
+        journal.review(now, deadline, &|history, run| judge(plan, history, run), &mut amend).ok()?;
+    let success = reviewed.history.last_success.map(|success| success.ended_at);
+    let notice = attend::notice(plan, &reviewed.amendment?, now)?;
+    Some(notice.with_changes(|| changed_since(plan, journal, success)))
 }
 
 /// The alerts that nobody has taken charge of, a line each.

@@ -33,8 +33,7 @@ pub fn assess(
     moment: &Moment<'_>,
 ) -> Finding {
     let history = known.history;
-    let mut verdicts = Vec::new();
-    verdicts.extend(of_alert(history, moment));
+    let mut verdicts: Vec<(Health, String)> = Vec::new();
     verdicts.extend(known.troubles.iter().map(|trouble| {
         let health = match trouble {
             Trouble::Missed { .. } | Trouble::Stale { .. } => Health::Critical,
@@ -42,6 +41,7 @@ pub fn assess(
         };
         (health, trouble.sentence(moment.zone))
     }));
+    verdicts.extend(of_alert(history, moment));
     if known.died > 0 {
         verdicts.push((Health::Critical, counted(known.died, "run", "runs", "found dead")));
     }
@@ -52,7 +52,9 @@ pub fn assess(
         ));
     }
     verdicts.extend(of_last_run(history, known, moment));
-    let health = verdicts.iter().map(|(health, _)| *health).max().unwrap_or(Health::Ok);
+    // Somebody who has muted a job knows of its trouble; it is no reason to be called.
+    let worst = if history.is_muted(moment.now) { Health::Warning } else { Health::Critical };
+    let health = verdicts.iter().map(|(health, _)| *health).max().unwrap_or(Health::Ok).min(worst);
     let sentences: Vec<String> = verdicts.into_iter().map(|(_, sentence)| sentence).collect();
     Finding {
         label: label.to_owned(),
@@ -89,18 +91,13 @@ fn is_missed(trouble: &Trouble) -> bool {
     }
 }
 
-/// Somebody who has muted a job knows of its alert; it is no reason to be called.
 fn of_alert(history: &History, moment: &Moment<'_>) -> Option<(Health, String)> {
     let alert = history.alert.as_ref()?;
     let failures = counted(alert.failures as usize, "failure", "failures", "");
     let open = human::span(moment.now.since(alert.opened_at));
-    Some(match history.muted_until.filter(|_| history.is_muted(moment.now)) {
-        Some(until) => {
-            let until = human::local(until, moment.zone);
-            (Health::Warning, format!("alert open for {open} ({failures}), muted until {until}"))
-        }
-        None => (Health::Critical, format!("alert open for {open} ({failures})")),
-    })
+    let muted = history.muted_until.filter(|_| history.is_muted(moment.now));
+    let muted = muted.map(|until| format!(", muted until {}", human::local(until, moment.zone)));
+    Some((Health::Critical, format!("alert open for {open} ({failures}){}", muted.unwrap_or_default())))
 }
 
 fn of_last_run(history: &History, known: &Known<'_>, moment: &Moment<'_>) -> Option<(Health, String)> {

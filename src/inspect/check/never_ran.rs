@@ -12,6 +12,7 @@ use crate::crontab::lines::Form;
 use crate::crontab::{WrappedJob, wrapped_jobs};
 use crate::human;
 use crate::notice::Health;
+use crate::settings::Setting;
 use crate::standing::{Moment, overdue};
 
 /// How long after the start of the host an `@reboot` job is given to come on record.
@@ -22,6 +23,7 @@ pub fn findings(
     path: &Path,
     findings: &[Finding],
     wanted: &dyn Fn(&str) -> bool,
+    state_dir: &Path,
     moment: &Moment<'_>,
 ) -> Vec<Finding> {
     let (text, written) = match fs::read(path).and_then(|text| Ok((text, fs::metadata(path)?.mtime()))) {
@@ -37,7 +39,7 @@ pub fn findings(
         let label = job.label.as_str();
         wanted(label) && findings.iter().all(|finding| finding.label != label)
     };
-    let never = found.jobs.iter().filter(unknown).map(|job| of_job(job, path, written, moment));
+    let never = found.jobs.iter().filter(unknown).map(|job| of_job(job, path, written, state_dir, moment));
     let unread = found.problems.iter().map(|problem| {
         let place = format!("{} line {}", path.display(), problem.line_number);
         unreadable("crontab", None, format!("{place}: {}", problem.reason))
@@ -46,8 +48,22 @@ pub fn findings(
 }
 
 /// A job that is not on record: it should be, if a run of it was due since the crontab was written.
-fn of_job(job: &WrappedJob, path: &Path, written: Timestamp, moment: &Moment<'_>) -> Finding {
+fn of_job(
+    job: &WrappedJob,
+    path: &Path,
+    written: Timestamp,
+    state_dir: &Path,
+    moment: &Moment<'_>,
+) -> Finding {
     let place = format!("line {} of '{}'", job.line_number, path.display());
+    if let Some(elsewhere) = job.given(Setting::StateDir).filter(|dir| Path::new(dir) != state_dir) {
+        let elsewhere = Path::new(elsewhere).display();
+        let sentence = format!("its state is kept in '{elsewhere}', which was not looked at ({place})");
+        return Finding {
+            health: Health::Ok,
+            ..unreadable(job.label.as_str(), job.user.as_deref(), sentence)
+        };
+    }
     let due = match &job.schedule {
         Some(schedule) => overdue(schedule, moment).filter(|&due| due > written),
         None => moment.booted.filter(|&booted| booted > written && moment.now.since(booted) > AFTER_BOOT),
