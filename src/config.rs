@@ -1,12 +1,19 @@
 //! What was configured, and where: the levels at which an option can be given, nearest first, each
-//! value with its origin. Nothing is judged here but the form of a list and of a line; a value that
-//! a nearer one hides is never looked at.
+//! value with its origin. Nothing is judged here but the form of a list, of a line and of a file; a
+//! value that a nearer one hides is never looked at, unless it is a file's.
 
 mod environment;
+mod files;
 mod line;
+mod pattern;
+mod sections;
+mod sift;
+mod toml;
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::path::Path;
+use std::rc::Rc;
 
 use crate::cli::Typed;
 use crate::job::CommandLine;
@@ -14,6 +21,7 @@ use crate::settings::{Setting, Takes, UsageError};
 use crate::shell::{self, NotAWord};
 
 pub use environment::Surroundings;
+pub use files::{Read, read_file};
 
 /// Where an option can be given, nearest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,29 +32,88 @@ pub enum Level {
     Line,
     /// In a variable.
     Variable,
+    /// In a section of a file, by its number: of all sections that concern the run, the nearest is 1.
+    Section(usize),
+    /// In the files of the last run, since those of this one are in trouble.
+    LastRun,
     /// Nowhere.
     Default,
 }
 
 /// Where a value comes from, in the words of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     /// Whose value it is.
     pub setting: Setting,
     /// Where it was given.
     pub level: Level,
+    /// The place in a file; of the last run's, the first trouble with those of this run.
+    pub place: Option<Place>,
 }
 
-/// `--timeout`, `CRONWARD_TIMEOUT`, `CRONWARD_TIMEOUT in the line of -c` or `default`.
+/// A line of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file, as it was named.
+    pub file: Rc<Path>,
+    /// The line, from 1; 0 stands for the file as a whole.
+    pub line: usize,
+}
+
+/// Something that is wrong with a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    place: Place,
+    what: String,
+}
+
+impl Origin {
+    /// Whose value was given at a level that is no file.
+    pub fn at(setting: Setting, level: Level) -> Self {
+        Self { setting, level, place: None }
+    }
+
+    /// How a message calls the option: as it was given, and in a file, whose line stands before the
+    /// message, by its key.
+    pub fn name(&self) -> String {
+        if self.level.is_of_files() { format!("'{}'", self.setting.row().long) } else { self.to_string() }
+    }
+}
+
+/// `--timeout`, `CRONWARD_TIMEOUT`, `CRONWARD_TIMEOUT in the line of -c`, `/etc/cronward.toml:12`,
+/// `the last run (trouble with /etc/cronward.toml)` or `default`.
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let row = self.setting.row();
-        match self.level {
-            Level::Flag => write!(f, "--{}", row.long),
-            Level::Line => write!(f, "{} in the line of -c", row.variable_name()),
-            Level::Variable => f.write_str(&row.variable_name()),
-            Level::Default => f.write_str("default"),
+        match (self.level, &self.place) {
+            (Level::Flag, _) => write!(f, "--{}", row.long),
+            (Level::Line, _) => write!(f, "{} in the line of -c", row.variable_name()),
+            (Level::Variable, _) => f.write_str(&row.variable_name()),
+            (Level::Section(_), Some(place)) => write!(f, "{place}"),
+            (Level::Section(_), None) => f.write_str("a file"),
+            (Level::LastRun, Some(place)) => {
+                write!(f, "the last run (trouble with {})", place.file.display())
+            }
+            (Level::LastRun, None) => f.write_str("the last run"),
+            (Level::Default, _) => f.write_str("default"),
         }
+    }
+}
+
+/// `/etc/cronward.toml:12`.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => write!(f, "{}", self.file.display()),
+            line => write!(f, "{}:{line}", self.file.display()),
+        }
+    }
+}
+
+/// One line, without an end.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.what)
     }
 }
 
@@ -77,6 +144,12 @@ pub struct Configured {
 pub struct Levels {
     /// Every value, nearest level first.
     given: Vec<Given>,
+    /// How many sections of files there are.
+    sections: usize,
+    /// The files that were read, or could not be, nearest first.
+    files: Vec<Rc<Path>>,
+    /// What is wrong with them, in the order of files and lines.
+    problems: Vec<Problem>,
 }
 
 impl Configured {
@@ -95,7 +168,7 @@ impl Configured {
             } else if setting == Setting::DryRun {
                 dry_run = true;
             } else {
-                given.push(Given { origin: Origin { setting, level: Level::Flag }, text });
+                given.push(Given { origin: Origin::at(setting, Level::Flag), text });
             }
         }
         let command = match line {
@@ -103,16 +176,16 @@ impl Configured {
             Some(line) => {
                 let (options, rest) = line::take_options(line)?;
                 for (setting, text) in options {
-                    push(&mut given, Origin { setting, level: Level::Line }, text)?;
+                    push(&mut given, Origin::at(setting, Level::Line), text)?;
                 }
                 CommandLine::Shell(rest)
             }
         };
         let (surroundings, variables) = Surroundings::scan(&program, environment);
         for (setting, text) in variables {
-            push(&mut given, Origin { setting, level: Level::Variable }, text)?;
+            push(&mut given, Origin::at(setting, Level::Variable), text)?;
         }
-        Ok(Self { command, surroundings, levels: Levels { given }, dry_run })
+        Ok(Self { command, surroundings, levels: Levels::of(given), dry_run })
     }
 }
 
@@ -120,12 +193,18 @@ impl Level {
     /// Whether it is what configuration files say.
     pub fn is_of_files(self) -> bool {
         match self {
+            Self::Section(_) | Self::LastRun => true,
             Self::Flag | Self::Line | Self::Variable | Self::Default => false,
         }
     }
 }
 
 impl Levels {
+    /// These values, nearest level first.
+    pub fn of(given: Vec<Given>) -> Self {
+        Self { given, ..Self::default() }
+    }
+
     /// Every value of every level, nearest level first.
     pub fn given(&self) -> &[Given] {
         &self.given
@@ -143,8 +222,23 @@ impl Levels {
 
     /// Where the value in force comes from.
     pub fn origin(&self, setting: Setting) -> Origin {
-        let level = self.nearest(setting).map_or(Level::Default, |given| given.origin.level);
-        Origin { setting, level }
+        self.nearest(setting).map_or(Origin::at(setting, Level::Default), |given| given.origin.clone())
+    }
+
+    /// The files that were read, or could not be, nearest first.
+    pub fn files(&self) -> &[Rc<Path>] {
+        &self.files
+    }
+
+    /// Whether anything is wrong with the files.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no run asks yet for what the last one had"))]
+    pub fn in_trouble(&self) -> bool {
+        !self.problems.is_empty()
+    }
+
+    /// What is wrong with the files, one line each, in the order of files and lines.
+    pub fn problems(&self) -> Vec<String> {
+        self.problems.iter().map(ToString::to_string).collect()
     }
 }
 
@@ -158,12 +252,12 @@ fn push(given: &mut Vec<Given>, origin: Origin, text: OsString) -> Result<(), Us
         given.push(Given { origin, text });
         return Ok(());
     }
-    let words = shell::split(&text).map_err(|why| not_a_list(&text, origin, why))?;
-    given.extend(words.into_iter().map(|text| Given { origin, text }));
+    let words = shell::split(&text).map_err(|why| not_a_list(&text, &origin, why))?;
+    given.extend(words.into_iter().map(|text| Given { origin: origin.clone(), text }));
     Ok(())
 }
 
-fn not_a_list(text: &OsStr, origin: Origin, why: NotAWord) -> UsageError {
+fn not_a_list(text: &OsStr, origin: &Origin, why: NotAWord) -> UsageError {
     let (NotAWord::Unclosed(quote) | NotAWord::Special(quote)) = why;
     UsageError::new(format!(
         "bad list '{}' in {origin}: a {} is not closed; separate its words by spaces, quoted as in a shell",

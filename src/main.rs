@@ -70,9 +70,7 @@ fn invoke(received: Received) -> Result<Exit, UsageError> {
     match cli::parse(args)? {
         Invocation::Print(text) => Ok(print(&text)),
         Invocation::Subcommand(Subcommand { task: Task::Status { labels, json }, options }) => {
-            let state_dir = options.into_iter().find(|(setting, _)| *setting == settings::Setting::StateDir);
-            let state_dir = state_dir.map(|(_, dir)| dir);
-            let state_dir = plan::state_dir_to_read(state_dir, environment, &ThisHost)?;
+            let state_dir = plan::state_dir_to_read(options, environment, &ThisHost, &config::read_file)?;
             let labels: Vec<Label> = labels.iter().filter_map(|label| Label::new(label)).collect();
             Ok(match inspect::status(&state_dir, &labels, json, Timestamp::now()) {
                 Ok(text) => print(&text),
@@ -84,11 +82,16 @@ fn invoke(received: Received) -> Result<Exit, UsageError> {
         }
         Invocation::Subcommand(_) => Err(UsageError::new("not built yet")),
         Invocation::Run(typed) => {
-            let configured = Configured::new(typed, environment)?;
+            let mut configured = Configured::new(typed, environment)?;
+            plan::read_files(&mut configured, &config::read_file)?;
+            plan::sift(&mut configured, &sinks::refusal);
             let dry_run = configured.dry_run;
             let (plan, levels) = plan::resolve(configured, &ThisHost)?;
             let sinks = sinks::open(&plan).map_err(UsageError::new)?;
             if dry_run {
+                for problem in &plan.problems {
+                    diagnostics::say(format_args!("{problem}"));
+                }
                 let previews = |notices: &[notice::Notice]| sinks::preview(&sinks, notices);
                 return Ok(print(&setup::dry_run::render(&plan, &levels, &previews)));
             }

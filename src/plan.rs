@@ -2,6 +2,7 @@
 //! flag, a variable or a default.
 
 mod bands;
+mod files;
 mod host;
 mod lists;
 mod resolve;
@@ -18,6 +19,7 @@ use crate::job::{CommandLine, Label, RunId, Tag};
 use crate::outcome::CodeMeaning;
 use crate::policy::AlertRule;
 
+pub use files::{read_files, sift};
 pub use host::{Host, ThisHost};
 pub use resolve::{label, resolve};
 pub use state_dir::state_dir_to_read;

@@ -20,6 +20,8 @@ pub struct Surroundings {
     pub home: Option<OsString>,
     /// `XDG_STATE_HOME`.
     pub state_home: Option<OsString>,
+    /// `XDG_CONFIG_HOME`.
+    pub config_home: Option<OsString>,
     /// The run that this one was started in.
     pub outer_run: Option<RunId>,
     /// `DD_*`, `DATADOG_*`, `SSL_CERT_FILE` and those that name a proxy, by name, as text.
@@ -64,6 +66,7 @@ impl Surroundings {
                 Some(b'P') if name == b"PATH" => keep_first(&mut found.search_path, value),
                 Some(b'H') if name == b"HOME" => keep_first(&mut found.home, value),
                 Some(b'X') if name == b"XDG_STATE_HOME" => keep_first(&mut found.state_home, value),
+                Some(b'X') if name == b"XDG_CONFIG_HOME" => keep_first(&mut found.config_home, value),
                 // `script`, `flock -c` and others call `$SHELL -c` themselves; were that cronward,
                 // each such call of the job's would be a run of its own.
                 Some(b'S') if name == b"SHELL" && names_us(OsStr::from_bytes(value), program) => {

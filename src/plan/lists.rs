@@ -3,7 +3,7 @@
 
 use super::SinkWord;
 use super::values::bad;
-use crate::config::{Given, Levels};
+use crate::config::{Given, Levels, Origin};
 use crate::job::Tag;
 use crate::settings::{Setting, UsageError};
 
@@ -63,8 +63,7 @@ fn sinks_of_level(level: &[&Given]) -> Result<(Vec<SinkWord>, bool), UsageError>
     let mut words = Vec::with_capacity(level.len());
     let mut adds = true;
     for given in level {
-        let text = given.text.to_string_lossy();
-        if text == "none" {
+        if given.text == "none" {
             if level.len() > 1 {
                 return Err(bad(
                     "sink",
@@ -74,14 +73,8 @@ fn sinks_of_level(level: &[&Given]) -> Result<(Vec<SinkWord>, bool), UsageError>
             }
             return Ok((Vec::new(), false));
         }
-        let word = text.strip_prefix('+');
-        adds &= word.is_some();
-        let (kind, target) =
-            word.unwrap_or(&text).split_once(':').filter(|(kind, _)| !kind.is_empty()).ok_or_else(|| {
-                bad("sink", given, "it has no kind; write 'KIND:TARGET', or 'none' for nowhere")
-            })?;
-        let (kind, target) = (kind.to_owned(), target.to_owned());
-        words.push(SinkWord { kind, target, origin: given.origin.to_string() });
+        adds &= is_addition(given);
+        words.push(sink_word(given, given.origin.to_string())?);
     }
     Ok((words, adds))
 }
@@ -103,4 +96,57 @@ pub fn of_nearest_level<T>(
         None => Err(bad(what, given, "it is not UTF-8; write '?' for a character that is not")),
     };
     levels.all(setting).take_while(|given| given.origin.level == nearest).map(read).collect()
+}
+
+fn is_addition(sink: &Given) -> bool {
+    sink.text.as_encoded_bytes().first() == Some(&b'+')
+}
+
+/// A sink as it was named, `origin` being what messages say of where.
+///
+/// # Errors
+/// A word without a kind.
+pub fn sink_word(given: &Given, origin: String) -> Result<SinkWord, UsageError> {
+    let text = given.text.to_string_lossy();
+    let word = text.strip_prefix('+').unwrap_or(&text);
+    let (kind, target) = word
+        .split_once(':')
+        .filter(|(kind, _)| !kind.is_empty())
+        .ok_or_else(|| bad("sink", given, "it has no kind; write 'KIND:TARGET', or 'none' for nowhere"))?;
+    Ok(SinkWord { kind: kind.to_owned(), target: target.to_owned(), origin })
+}
+
+/// Of what files say, what counts when they are laid on top of each other: read as one level, it is the
+/// same. What is not a file's is left as it is.
+pub fn only_what_counts(given: Vec<Given>) -> Vec<Given> {
+    let mut counts = Vec::<Given>::with_capacity(given.len());
+    for value in given {
+        let Origin { setting, level, .. } = value.origin;
+        let hides = |other: &Given| {
+            let is_nearer = other.origin.setting == setting && other.origin.level != level;
+            is_nearer
+                && other.origin.level.is_of_files()
+                && (setting != Setting::Tag || key(other) == key(&value))
+                && (setting != Setting::Sink || !is_addition(other))
+        };
+        if !level.is_of_files() || !counts.iter().any(hides) {
+            counts.push(value);
+        }
+    }
+    let is_sink = |given: &Given| given.origin.setting == Setting::Sink && given.origin.level.is_of_files();
+    let is_nowhere = |given: &Given| is_sink(given) && given.text == "none";
+    // Additions to nowhere are all there is: the farthest of them replace what is farther still.
+    if counts.iter().any(is_nowhere) && counts.iter().filter(|given| is_sink(given)).count() > 1 {
+        counts.retain(|given| !is_nowhere(given));
+        let farthest = counts.iter().rfind(|given| is_sink(given)).map(|given| given.origin.level);
+        let is_farthest = |given: &&mut Given| is_sink(given) && Some(given.origin.level) == farthest;
+        for sink in counts.iter_mut().filter(is_farthest) {
+            sink.text = sink.text.to_string_lossy().trim_start_matches('+').into();
+        }
+    }
+    counts
+}
+
+fn key(tag: &Given) -> Option<String> {
+    Tag::parse(&tag.text.to_string_lossy()).map(|tag| tag.key)
 }

@@ -10,7 +10,7 @@ use super::values::{self, bad, fill, read};
 use super::{
     Host, JobFacts, OverlapRule, Plan, Privacy, Severity, Summary, TimeLimit, Variables, bands, lists,
 };
-use crate::config::{Configured, Levels};
+use crate::config::{Configured, Levels, Surroundings};
 use crate::job::{CommandLine, Label};
 use crate::outcome::{CodeMeaning, ExitCodes, status};
 use crate::policy::{AlertAfter, AlertRule};
@@ -27,30 +27,40 @@ const ALERT_KEY: &str = "{host}/{label}";
 ///
 /// # Errors
 /// Any value that means nothing, and options that contradict each other.
-pub fn resolve(configured: Configured, host: &impl Host) -> Result<(Plan, Levels), UsageError> {
+pub fn resolve(configured: Configured, host: &dyn Host) -> Result<(Plan, Levels), UsageError> {
     let Configured { command, surroundings, levels, dry_run: _ } = configured;
-    let plan = Plan {
-        time_limit: time_limit(&levels)?,
-        warn_after: read(&levels, Setting::WarnAfter, "duration", values::positive_duration)?,
-        overlap: overlap(&levels)?,
-        codes: codes(&levels)?,
-        expectations: lists::of_nearest_level(&levels, Setting::Expect, "band", bands::expectation)?,
-        products: lists::of_nearest_level(&levels, Setting::Produces, "product", bands::product)?,
-        max_age: read(&levels, Setting::MaxAge, "duration", values::positive_duration)?,
-        rule: alert_rule(&levels)?,
-        problems: Vec::new(),
-        sinks: lists::sinks(&levels)?,
+    let plan = decide(command, surroundings, &levels, host)?;
+    Ok((plan, levels))
+}
+
+/// The plan that these levels come to.
+pub(super) fn decide(
+    command: CommandLine,
+    surroundings: Surroundings,
+    levels: &Levels,
+    host: &dyn Host,
+) -> Result<Plan, UsageError> {
+    Ok(Plan {
+        time_limit: time_limit(levels)?,
+        warn_after: read(levels, Setting::WarnAfter, "duration", values::positive_duration)?,
+        overlap: overlap(levels)?,
+        codes: codes(levels)?,
+        expectations: lists::of_nearest_level(levels, Setting::Expect, "band", bands::expectation)?,
+        products: lists::of_nearest_level(levels, Setting::Produces, "product", bands::product)?,
+        max_age: read(levels, Setting::MaxAge, "duration", values::positive_duration)?,
+        rule: alert_rule(levels)?,
+        problems: levels.problems(),
+        sinks: lists::sinks(levels)?,
         state_dir: state_dir(levels.nearest(Setting::StateDir), &surroundings, host)?,
-        flush_deadline: duration(&levels, Setting::FlushDeadline)?.unwrap_or(FLUSH_DEADLINE),
-        own_group: switch(&levels, Setting::OwnGroup)?,
-        summary: summary(&levels)?,
-        job: Arc::new(job_facts(command, &levels, host.name())?),
+        flush_deadline: duration(levels, Setting::FlushDeadline)?.unwrap_or(FLUSH_DEADLINE),
+        own_group: switch(levels, Setting::OwnGroup)?,
+        summary: summary(levels)?,
+        job: Arc::new(job_facts(command, levels, host.name())?),
         parent: surroundings.outer_run,
         environment: surroundings.for_job,
         search_path: surroundings.search_path,
         variables: Variables(surroundings.variables),
-    };
-    Ok((plan, levels))
+    })
 }
 
 fn job_facts(command: CommandLine, levels: &Levels, host: String) -> Result<JobFacts, UsageError> {
@@ -81,7 +91,8 @@ fn job_facts(command: CommandLine, levels: &Levels, host: String) -> Result<JobF
     })
 }
 
-/// The label of a run: the nearest that is given, else the one that the command makes.
+/// The label of a run: the nearest that is given, else the one that the command makes. Never a
+/// file's, since it says which sections of the files are in force.
 ///
 /// # Errors
 /// An empty one.
@@ -106,9 +117,10 @@ fn overlap(levels: &Levels) -> Result<Option<OverlapRule>, UsageError> {
     if !switch(levels, Setting::Lock)? {
         return Ok(None);
     }
-    // A derived label changes with every argument, and with it the lock.
-    if levels.nearest(Setting::Label).is_none() {
-        let origin = levels.origin(Setting::Lock);
+    // A derived label changes with every argument, and with it the lock. A file may speak of jobs that
+    // it does not know by name, and whoever wrote it is not there to be refused.
+    let origin = levels.origin(Setting::Lock);
+    if levels.nearest(Setting::Label).is_none() && !origin.level.is_of_files() {
         return Err(UsageError::new(format!("{origin} needs a label; add '--label NAME'")));
     }
     Ok(Some(OverlapRule { wait, exit_status: exit_status.unwrap_or(status::SKIPPED) }))
@@ -120,14 +132,14 @@ fn codes(levels: &Levels) -> Result<CodeMeaning, UsageError> {
     };
     let (ok, warn) = (list(Setting::OkCodes)?, list(Setting::WarnCodes)?);
     if !warn.is_empty() {
-        let warns = levels.origin(Setting::WarnCodes);
+        let warns = levels.origin(Setting::WarnCodes).name();
         if warn.contains(0) {
             return Err(UsageError::new(format!(
                 "exit code '0' in {warns} always counts as success; leave it out"
             )));
         }
         if let Some(code) = (1..=u8::MAX).find(|&code| ok.contains(code) && warn.contains(code)) {
-            let oks = levels.origin(Setting::OkCodes);
+            let oks = levels.origin(Setting::OkCodes).name();
             return Err(UsageError::new(format!(
                 "exit code '{code}' is in both {oks} and {warns}; leave it out of one"
             )));

@@ -4,9 +4,9 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use super::Host;
 use super::values::bad;
-use crate::config::{Given, Level, Origin, Surroundings};
+use super::{Host, files};
+use crate::config::{Given, Level, Levels, Origin, Read, Surroundings};
 use crate::settings::{Setting, UsageError};
 
 /// Root's place.
@@ -22,7 +22,7 @@ const USERS: &str = "/var/lib/cronward-users";
 pub fn state_dir(
     given: Option<&Given>,
     surroundings: &Surroundings,
-    host: &impl Host,
+    host: &dyn Host,
 ) -> Result<Result<PathBuf, String>, UsageError> {
     let Some(given) = given else { return Ok(own_place(surroundings, host)) };
     let path = Path::new(&given.text);
@@ -43,25 +43,32 @@ pub fn state_dir(
     }))
 }
 
-/// The directory for a subcommand, which knows no other option: `flag` is `--state-dir` as typed,
-/// `environment` the words as received.
+/// The directory for a subcommand: `options` as typed, `environment` the words as received. Of the
+/// configuration files `[defaults]` counts, since no label is known.
 ///
 /// # Errors
 /// As for a run.
 pub fn state_dir_to_read(
-    flag: Option<OsString>,
+    options: Vec<(Setting, OsString)>,
     environment: Vec<OsString>,
-    host: &impl Host,
+    host: &dyn Host,
+    read: &Read<'_>,
 ) -> Result<Result<PathBuf, String>, UsageError> {
     let (surroundings, variables) = Surroundings::scan(OsStr::new(""), environment);
-    let at = |level| move |text| Given { origin: Origin { setting: Setting::StateDir, level }, text };
-    let variable =
-        variables.into_iter().find(|(setting, text)| *setting == Setting::StateDir && !text.is_empty());
-    let given = flag.map(at(Level::Flag)).or_else(|| variable.map(|(_, text)| text).map(at(Level::Variable)));
-    state_dir(given.as_ref(), &surroundings, host)
+    let given = |level| move |(setting, text)| Given { origin: Origin::at(setting, level), text };
+    let places = [Setting::StateDir, Setting::Config, Setting::NoConfig];
+    let variables =
+        variables.into_iter().filter(|(setting, text)| places.contains(setting) && !text.is_empty());
+    let typed = options.into_iter().map(given(Level::Flag));
+    let mut levels = Levels::of(typed.chain(variables.map(given(Level::Variable))).collect());
+    if levels.nearest(Setting::StateDir).is_none() {
+        files::read_below(&mut levels, &surroundings, None, read)?;
+        levels.sift(&|levels| state_dir(levels.nearest(Setting::StateDir), &surroundings, host).map(drop));
+    }
+    state_dir(levels.nearest(Setting::StateDir), &surroundings, host)
 }
 
-fn own_place(surroundings: &Surroundings, host: &impl Host) -> Result<PathBuf, String> {
+fn own_place(surroundings: &Surroundings, host: &dyn Host) -> Result<PathBuf, String> {
     let user = host.user();
     if user == 0 {
         return Ok(PathBuf::from(SYSTEM));
@@ -88,7 +95,8 @@ fn own_place(surroundings: &Surroundings, host: &impl Host) -> Result<PathBuf, S
     ))
 }
 
-fn absolute(path: Option<&OsStr>) -> Option<&Path> {
+/// A path that does not depend on where a process stands.
+pub(super) fn absolute(path: Option<&OsStr>) -> Option<&Path> {
     path.map(Path::new).filter(|path| path.is_absolute())
 }
 

@@ -30,7 +30,8 @@ pub fn read<T>(
 
 /// `bad duration '5M' in --timeout: why; hint`.
 pub fn bad(what: &str, given: &Given, why: impl Display) -> UsageError {
-    UsageError::new(format!("bad {what} '{}' in {}: {why}", given.text.to_string_lossy(), given.origin))
+    let (text, name) = (given.text.to_string_lossy(), given.origin.name());
+    UsageError::new(format!("bad {what} '{text}' in {name}: {why}"))
 }
 
 /// A span of time as humantime reads it, but without the two units that are not what they seem

@@ -47,7 +47,7 @@ fn settings(plan: &Plan, levels: &Levels) -> String {
     let rows: Vec<(&str, String, String)> = TABLE
         .iter()
         .filter_map(|row| {
-            let value = printable(&value(plan, row.setting)?).into_owned();
+            let value = printable(&value(plan, levels, row.setting)?).into_owned();
             Some((row.long, value, origin(plan, levels, row.setting)))
         })
         .collect();
@@ -61,10 +61,11 @@ fn settings(plan: &Plan, levels: &Levels) -> String {
 }
 
 /// The value in force, in the words of the option; `None` for what is no setting of the run.
-fn value(plan: &Plan, setting: Setting) -> Option<String> {
+fn value(plan: &Plan, levels: &Levels, setting: Setting) -> Option<String> {
     let job = &plan.job;
     let text = match setting {
-        Setting::Command | Setting::DryRun | Setting::Config | Setting::NoConfig => return None,
+        Setting::Command | Setting::DryRun | Setting::NoConfig => return None,
+        Setting::Config => listed(levels.files().iter().map(|file| file.display().to_string())),
         Setting::Label => job.label.to_string(),
         Setting::Tag => listed(job.tags.iter().map(ToString::to_string)),
         Setting::Timeout => span(plan.time_limit.map(|limit| limit.limit)),
@@ -109,7 +110,9 @@ fn value(plan: &Plan, setting: Setting) -> Option<String> {
 
 /// Where a value comes from; of a list, all the places that added to it.
 fn origin(plan: &Plan, levels: &Levels, setting: Setting) -> String {
-    let nearest = levels.origin(setting);
+    // Where no file is read, that is what was said.
+    let of_files = setting == Setting::Config && levels.files().is_empty();
+    let nearest = levels.origin(if of_files { Setting::NoConfig } else { setting });
     if nearest.level == Level::Default || !matches!(setting.row().takes, Takes::Many(_)) {
         return nearest.to_string();
     }

@@ -184,11 +184,17 @@ pub fn preview(sinks: &[Arc<dyn Sink>], notices: &[Notice]) -> Vec<(String, Vec<
 pub fn open(plan: &Plan) -> Result<Vec<Arc<dyn Sink>>, String> {
     plan.sinks
         .iter()
-        .map(|word| {
-            open_one(word, &plan.variables, &plan.environment)
-                .map_err(|reason| format!("bad sink '{}' in {}: {reason}", shown(word), word.origin))
-        })
+        .map(|word| open_one(word, &plan.variables, &plan.environment).map_err(|why| refused(word, &why)))
         .collect()
+}
+
+/// Why a sink could not be opened, in the same words; `None` if it can.
+pub fn refusal(word: &SinkWord, variables: &Variables, environment: &[OsString]) -> Option<String> {
+    open_one(word, variables, environment).err().map(|why| refused(word, &why))
+}
+
+fn refused(word: &SinkWord, reason: &str) -> String {
+    format!("bad sink '{}' in {}: {reason}", shown(word), word.origin)
 }
 
 /// One sink.
@@ -198,7 +204,8 @@ fn open_one(
     environment: &[OsString],
 ) -> Result<Arc<dyn Sink>, String> {
     let SinkWord { kind, target, origin } = word;
-    let inherited = origin == "CRONWARD_SINK";
+    // A file speaks of other runs too, as a variable does.
+    let inherited = origin != "--sink" && !origin.ends_with("in the line of -c");
     let known = named(kind).ok_or_else(|| not_a_kind(kind))?;
     (known.open)(&Opening { target, variables, environment, inherited })
         .map_err(|reason| format!("{reason}; {kind} takes {}", known.help))

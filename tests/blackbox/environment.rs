@@ -24,6 +24,7 @@ fn option_variables_speak_of_one_run_and_go_no_further() {
         ("SEND_ARGS", "1"),
         ("OWN_GROUP", "0"),
         ("SUMMARY", "never"),
+        ("NO_CONFIG", "1"),
     ];
     let sink = format!("dogstatsd:{}", host.receiver.address());
     let state_dir = host.state_dir().display().to_string();

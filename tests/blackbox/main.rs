@@ -8,6 +8,7 @@
     reason = "a test ends by a panic, and so does what it is made of"
 )]
 
+mod config;
 mod counting;
 mod crash;
 mod damaged;

@@ -81,6 +81,8 @@ fn what_cannot_be_meant_is_refused_before_anything_runs() {
         &["--sink", "dogstatsd:127.0.0.1:9?events=some"],
         &["--flush-deadline", "5"],
         &["--state-dir", ""],
+        &["--config", ""],
+        &["--no-config=maybe"],
         &["--namespace", ""],
         &["--alert-key", ""],
         &["--lebel", "x"],
@@ -160,6 +162,8 @@ fn a_bad_value_in_a_variable_is_a_usage_error() {
         ("CRONWARD_SINK", "'unclosed"),
         ("CRONWARD_TAG", "\"unclosed"),
         ("CRONWARD_SENSITIVE", "2"),
+        ("CRONWARD_CONFIG", "relative.toml"),
+        ("CRONWARD_NO_CONFIG", "yes"),
         ("CRONWARD_SUMMARY", "on"),
         ("CRONWARD_FLUSH_DEADLINE", "1"),
     ] {

@@ -40,7 +40,7 @@ impl Host for Fake {
     }
 }
 
-fn place_on(host: &impl Host, line: &[&str], environment: &[&str]) -> Result<PathBuf, String> {
+fn place_on(host: &dyn Host, line: &[&str], environment: &[&str]) -> Result<PathBuf, String> {
     let args = std::iter::once(&"cronward").chain(line).map(OsString::from).collect();
     let Ok(Invocation::Run(typed)) = parse(args) else { panic!("{line:?} is not a run") };
     let environment = environment.iter().map(OsString::from).collect();
@@ -120,7 +120,8 @@ fn a_subcommand_finds_the_place_where_runs_keep_their_state() {
         (None, &["CRONWARD_STATE_DIR=", "HOME=/home/v"], "/home/v/.local/state/cronward"),
     ] {
         let words = environment.iter().map(OsString::from).collect();
-        let found = state_dir_to_read(flag.map(OsString::from), words, &USER);
+        let options = flag.map(|dir| (Setting::StateDir, dir.into())).into_iter().collect();
+        let found = state_dir_to_read(options, words, &USER, &|_| Ok(None));
         assert_eq!(found, Ok(Ok(PathBuf::from(place))));
         let mut line = flag.map_or(Vec::new(), |dir| vec!["--state-dir", dir]);
         line.push("x");

@@ -67,7 +67,7 @@ fn every_option_is_shown_with_its_value_and_origin() {
     ] {
         assert_eq!(columns(&text, option), [option, value, origin], "{text}");
     }
-    let unlisted = [Setting::Command, Setting::DryRun, Setting::Config, Setting::NoConfig];
+    let unlisted = [Setting::Command, Setting::DryRun, Setting::NoConfig];
     let listed = |row: &&crate::settings::Row| !unlisted.contains(&row.setting);
     for row in TABLE.iter().filter(listed) {
         assert_eq!(columns(&text, row.long).len(), 3, "{}\n{text}", row.long);

@@ -32,7 +32,9 @@ impl Host {
         for name in ["home", "outputs"] {
             fs::create_dir(temp.path().join(name)).expect("a directory in the temporary one");
         }
-        Self { temp, outputs: Cell::new(0), receiver: Receiver::udp() }
+        let host = Self { temp, outputs: Cell::new(0), receiver: Receiver::udp() };
+        host.configure("");
+        host
     }
 
     /// Its directory, in which every process starts.
@@ -61,6 +63,19 @@ impl Host {
         fs::write(&path, text).expect("a file in the temporary directory");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a mode for our own file");
         path
+    }
+
+    /// The configuration file. It is named in the environment, so that no file of the machine is read.
+    pub fn configuration(&self) -> PathBuf {
+        self.path("cronward.toml")
+    }
+
+    /// Writes the configuration file; it is empty unless a test says otherwise.
+    pub fn configure(&self, text: impl AsRef<[u8]>) {
+        let path = self.configuration();
+        fs::write(&path, text).expect("a file in the temporary directory");
+        // Root trusts no file that others can write, and a umask may let them.
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("a mode for our own file");
     }
 
     /// cronward with these arguments; state and sink are named in the environment.
@@ -113,6 +128,7 @@ impl Host {
             format!("PATH={PATH}").into(),
             format!("HOME={}", home.display()).into(),
             "LC_ALL=C".into(),
+            format!("CRONWARD_CONFIG={}", self.configuration().display()).into(),
             format!("CRONWARD_STATE_DIR={}", self.state_dir().display()).into(),
             format!("CRONWARD_SINK=dogstatsd:{}", self.receiver.address()).into(),
         ]
