@@ -16,6 +16,7 @@ use schema::{Schema, referred};
 
 const MANUAL: Manual = Manual(include_str!("../../man/cronward.1"));
 const EVENTS_MANUAL: Manual = Manual(include_str!("../../man/cronward-events.5"));
+const TOML_MANUAL: Manual = Manual(include_str!("../../man/cronward.toml.5"));
 const SCHEMA: &str = include_str!("../../schema/cronward-event.v1.schema.json");
 const README: &str = include_str!("../../README.md");
 
@@ -70,6 +71,31 @@ fn every_kind_of_sink_is_in_the_manual_and_no_other() {
     kinds.insert("none");
     let documented: BTreeSet<&str> = MANUAL.heads(&["SINKS"]).iter().map(|words| words[1]).collect();
     assert_eq!(documented, kinds, "{ran}");
+}
+
+/// Every option of the help is a key, but for those that the manual says are refused.
+#[test]
+fn the_keys_that_a_file_refuses_are_those_of_the_manual() {
+    let host = Host::new();
+    let mut refused = BTreeSet::new();
+    for option in options_of_help(&["--help"]).iter().filter_map(|option| option.strip_prefix("--")) {
+        // Neither is an option of the table.
+        if ["help", "version"].contains(&option) {
+            continue;
+        }
+        // A section of another job, in which values are not looked at.
+        host.configure(format!("[job.other]\n{option} = 1\n"));
+        let ran = host.cronward(["--dry-run", "-l", "job", "true"]).run();
+        if !ran.stderr.is_empty() {
+            let said = format!("'{option}' cannot stand in a file");
+            assert!(ran.stderr_text().contains(&said), "{ran}");
+            refused.insert(option.to_owned());
+        }
+    }
+    let mut documented = TOML_MANUAL.marked(&["KEYS"], "Ic");
+    // Two that are described for other reasons.
+    documented.retain(|key| !["lock", "state-dir"].contains(&&key[..]));
+    assert_eq!(refused, documented);
 }
 
 /// The variables that a cronward further in inherits, and the facts that the job sees.

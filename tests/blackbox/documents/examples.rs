@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{MANUAL, README};
+use super::{MANUAL, README, TOML_MANUAL};
 use crate::support::{End, Host};
 
 fn directory() -> PathBuf {
@@ -117,6 +117,43 @@ fn the_examples_of_the_readme_are_accepted() {
     let lines: Vec<String> = ["sh", "console"].into_iter().flat_map(blocks).flat_map(commands).collect();
     lines.iter().for_each(|line| assert_accepted(line));
     assert!(!tables.is_empty() && !lines.is_empty(), "{tables:?} {lines:?}");
+}
+
+/// A configuration file in which every line that is a key is in force for the jobs that its section is
+/// written for, and nothing is wrong with any.
+fn assert_configuration(text: &str) {
+    let host = Host::new();
+    host.configure(text);
+    let (mut label, mut keys) = (String::new(), 0);
+    for (number, line) in (1..).zip(text.lines()) {
+        if let Some(head) = line.strip_prefix('[') {
+            let pattern = head.trim_start_matches("job.").trim_matches(['"', ']']);
+            // A label that the pattern fits.
+            label = pattern.replace("[0-9]", "7").replace('*', "x");
+        } else if let Some((key, _)) = line.split_once(" = ").filter(|(key, _)| !key.starts_with('#')) {
+            let ran = host.cronward(["--dry-run", "-l", &label, "true"]).without_env("CRONWARD_SINK").run();
+            assert_eq!((ran.end(), ran.stderr.len()), (End::Code(0), 0), "{ran}");
+            let shown = ran.stdout_text();
+            let place = format!("{}:{number}", host.configuration().display());
+            let in_force = |line: &str| {
+                let mut words = line.split([' ', ',']).filter(|word| !word.is_empty());
+                words.next() == Some(key) && words.any(|word| word == place)
+            };
+            assert!(shown.lines().any(in_force), "'{line}' in line {number} is not in force\n{ran}");
+            keys += 1;
+        }
+    }
+    assert!(keys > 2, "{text}");
+}
+
+#[test]
+fn the_configuration_files_are_in_force_line_by_line() {
+    assert_configuration(&example("cronward.toml"));
+    blocks("toml").into_iter().for_each(assert_configuration);
+    let displays = TOML_MANUAL.displays().into_iter().map(|lines| lines.join("\n"));
+    let files: Vec<_> = displays.filter(|text| text.starts_with('[')).collect();
+    files.iter().for_each(|text| assert_configuration(text));
+    assert_eq!((blocks("toml").len(), files.len()), (1, 2));
 }
 
 #[test]
