@@ -135,10 +135,12 @@ pub fn only_what_counts(given: Vec<Given>) -> Vec<Given> {
     }
     let is_sink = |given: &Given| given.origin.setting == Setting::Sink && given.origin.level.is_of_files();
     let is_nowhere = |given: &Given| is_sink(given) && given.text == "none";
-    // Additions to nowhere are all there is, and add to nothing farther.
+    // Additions to nowhere are all there is: the farthest of them replace what is farther still.
     if counts.iter().any(is_nowhere) && counts.iter().filter(|given| is_sink(given)).count() > 1 {
         counts.retain(|given| !is_nowhere(given));
-        for sink in counts.iter_mut().filter(|given| is_sink(given)) {
+        let farthest = counts.iter().rfind(|given| is_sink(given)).map(|given| given.origin.level);
+        let is_farthest = |given: &&mut Given| is_sink(given) && Some(given.origin.level) == farthest;
+        for sink in counts.iter_mut().filter(is_farthest) {
             sink.text = sink.text.to_string_lossy().trim_start_matches('+').into();
         }
     }

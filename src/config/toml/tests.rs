@@ -84,25 +84,27 @@ fn their_tree_in_array(value: &DeValue<'_>) -> Tree {
     if matches!(value, DeValue::Table(_)) { Tree::Other("a table") } else { their_tree(value) }
 }
 
-/// Both trees with arrays of nothing but tables alike: how they were written only we know.
-fn same_arrays(tree: Tree) -> Tree {
+/// A tree in which arrays of nothing but tables are alike: how they were written only we know.
+fn comparable(tree: Tree) -> Tree {
     match tree {
         Tree::Table(table) => {
-            Tree::Table(table.into_iter().map(|(key, tree)| (key, same_arrays(tree))).collect())
+            Tree::Table(table.into_iter().map(|(key, tree)| (key, comparable(tree))).collect())
         }
         Tree::Array(trees)
             if !trees.is_empty() && trees.iter().all(|tree| *tree == Tree::Other("a table")) =>
         {
             Tree::Other("an array of tables")
         }
-        Tree::Array(trees) => Tree::Array(trees.into_iter().map(same_arrays).collect()),
-        other @ (Tree::Text(_) | Tree::Integer(_) | Tree::Boolean(_) | Tree::Other(_)) => other,
+        Tree::Array(trees) => Tree::Array(trees.into_iter().map(comparable).collect()),
+        // The end of a line within a string is ours to choose, and theirs is as it was written.
+        Tree::Text(text) => Tree::Text(text.replace("\r\n", "\n")),
+        other @ (Tree::Integer(_) | Tree::Boolean(_) | Tree::Other(_)) => other,
     }
 }
 
 fn assert_same(text: &str) {
     let (ours, theirs) = (ours(text), theirs(text));
-    assert_eq!(ours.clone().ok().map(same_arrays), theirs.map(same_arrays), "{text:?} {ours:?}");
+    assert_eq!(ours.clone().ok().map(comparable), theirs.map(comparable), "{text:?} {ours:?}");
 }
 
 #[test]
