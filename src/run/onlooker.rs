@@ -172,11 +172,14 @@ impl LeftToDo {
 /// On the helper thread, with a journal of its own: the run's is busy with the run.
 fn report_overdue(plan: &Plan, sinks: &[Arc<dyn Sink>], overdue: Overdue, is_max: bool) {
     let now = Timestamp::now();
-    let deadline = Deadline::after(plan.flush_deadline);
+    // Before the run, should it end at once, stops waiting for this: or the last word would be lost.
+    let deadline = Deadline::after(plan.flush_deadline - plan.flush_deadline / 10);
     let (start, reason) = (overdue.start.clone(), overdue.reason.clone());
     let mut notices = vec![Notice::overdue(Arc::clone(&plan.job), now, overdue)];
     if is_max {
-        notices.extend(open_if_due(plan, now, deadline, start, reason));
+        // Who waits for the journal until the end has no time left to tell anybody.
+        let for_journal = deadline.earlier_by(deadline.left() / 2);
+        notices.extend(open_if_due(plan, now, for_journal, start, reason));
     }
     let delivered = delivery::deliver(sinks, &notices, Announcement::default(), deadline, &mut || false);
     if !delivered.alert_confirmed {
@@ -194,10 +197,11 @@ fn open_if_due(
 ) -> Option<Notice> {
     let mut journal = Journal::open(&plan.state_dir, &plan.job.label, &plan.job.host);
     let mut amend = |history: &policy::History, under_way: &[UnderWayNow]| {
+        // One that has ended while this waited for its turn is counted.
+        let run = under_way.iter().find(|run| run.id == start.id).cloned()?;
         let judgement = policy::judge_overdue(history, start.id, &plan.job.alert_key, &plan.rule, now);
         let opened = judgement.verdict == Verdict::Opened || judgement.history.alert != history.alert;
-        let run = under_way.iter().find(|run| run.id == start.id).cloned();
-        opened.then(|| Amendment { judgement, what: reason.clone(), run })
+        opened.then(|| Amendment { judgement, what: reason.clone(), run: Some(run) })
     };
     let reviewed =
         journal.review(now, deadline, &|history, run| judge(plan, history, run), &mut amend).ok()?;

@@ -270,6 +270,8 @@ impl Watch {
     }
 
     fn reap(&mut self, end: RunEnd, usage: Option<Usage>) {
+        // Whoever waits for a moment wants to hear of a command that still runs.
+        self.timers.moment = None;
         self.reaped = Some(Reaped { end, usage, wall_time: self.stopwatch.elapsed() });
     }
 
