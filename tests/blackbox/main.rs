@@ -8,6 +8,8 @@
     reason = "a test ends by a panic, and so does what it is made of"
 )]
 
+mod alerts;
+mod changes;
 mod counting;
 mod crash;
 mod damaged;
@@ -17,6 +19,7 @@ mod events;
 mod expectations;
 mod locks;
 mod metrics;
+mod overdue;
 mod passthrough;
 #[cfg(feature = "http")]
 mod pings;
