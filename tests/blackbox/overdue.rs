@@ -186,12 +186,12 @@ fn without_anybody_to_take_charge_the_opening_is_a_line_on_stderr() {
 #[test]
 fn a_log_has_the_overdue_run_before_its_end() {
     let (host, hold) = host();
-    let (charge, slow) = (host.fifo("charge"), host.fifo("slow"));
-    let sinks = ["-l", "job", "--sink", &host.log(), "--sink", "exec:echo told >charge; read x <slow"];
-    let running = host.wrap(&[&sinks[..], &MAX].concat(), &held(0)).start();
-    assert_eq!(charge.line(), "told");
+    let (told, charge, slow) = (host.fifo("told"), host.fifo("charge"), host.fifo("slow"));
+    let running = start(&host, &[&MAX[..], &["--sink", "exec:echo told >charge; read x <slow"]].concat(), 0);
+    assert_eq!((&next(&told)["kind"], &charge.line()[..]), (&"run.started".into(), "told"));
     hold.say("go");
     eventually("the end is on record", || !host.journal("job").ends.is_empty());
+    assert!(told.is_silent_for(Duration::from_millis(300)), "a log waits for what the others answer");
     slow.say("done");
     let ran = running.wait();
     assert_eq!(ran.end(), End::Code(0), "{ran}");
