@@ -59,10 +59,11 @@ struct Moments {
 }
 
 impl Moments {
-    /// The first one after `passed`.
-    fn next_after(&self, passed: Duration) -> Option<Duration> {
+    /// The first one after `passed`. Of those that are repeated none that has gone by: after an hour in
+    /// which nobody ran, nobody wants to hear of every minute of it.
+    fn next_after(&self, passed: Duration, now: Duration) -> Option<Duration> {
         let repeated = self.every.and_then(|every| {
-            let times = passed.as_nanos() / every.as_nanos().max(1) + 1;
+            let times = passed.max(now).as_nanos() / every.as_nanos().max(1) + 1;
             every.checked_mul(u32::try_from(times).ok()?)
         });
         let once = [Some(LASTING), self.max].into_iter().flatten().filter(|&moment| moment > passed);
@@ -141,8 +142,8 @@ impl Witness for Onlooker<'_> {
         self.journal.read_ahead();
     }
 
-    fn next_moment(&self, passed: Duration) -> Option<Duration> {
-        self.moments.next_after(passed)
+    fn next_moment(&self, passed: Duration, now: Duration) -> Option<Duration> {
+        self.moments.next_after(passed, now)
     }
 
     fn reached(&mut self, moment: Duration) {
@@ -226,7 +227,7 @@ mod tests {
     }
 
     fn all(moments: Moments) -> Vec<u64> {
-        let next = |passed: &Duration| moments.next_after(*passed);
+        let next = |passed: &Duration| moments.next_after(*passed, *passed);
         std::iter::successors(next(&Duration::ZERO), next).take(6).map(|moment| moment.as_secs()).collect()
     }
 
@@ -241,6 +242,14 @@ mod tests {
         ] {
             assert_eq!(all(Moments { max, every }), expected);
         }
+    }
+
+    #[test]
+    fn what_was_missed_is_not_made_up_for_but_the_maximum() {
+        let moments = Moments { max: Some(seconds(30)), every: Some(seconds(4)) };
+        let next = |passed, now| moments.next_after(seconds(passed), seconds(now));
+        assert_eq!(next(8, 3601), Some(seconds(30)));
+        assert_eq!(next(30, 3601), Some(seconds(3604)));
     }
 
     #[test]

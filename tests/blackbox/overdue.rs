@@ -50,19 +50,22 @@ fn a_job_that_runs_on_is_overdue_again_and_again_and_ends_as_it_ends() {
     let started = next(&told);
     let overdue = [next(&told), next(&told), next(&told)];
     assert!(began.elapsed() >= Duration::from_millis(290), "{:?}", began.elapsed());
-    for (event, (millis, reason)) in overdue.iter().zip([
-        (100.0, "still running after 100 ms"),
-        (200.0, "still running after 200 ms"),
-        (300.0, "still running after 300 ms"),
-    ]) {
-        assert_eq!((&event["kind"], &event["reason"]), (&"run.overdue".into(), &reason.into()), "{event}");
-        assert_eq!(event["duration_ms"], millis, "{event}");
+    for event in &overdue {
+        assert_eq!(event["kind"], "run.overdue", "{event}");
+        // One that a busy host has missed is left out.
+        let millis = event["duration_ms"].as_f64().expect("a time so far");
+        assert!(millis >= 100.0 && millis % 100.0 == 0.0, "{event}");
+        let reason = event["reason"].as_str().expect("a reason");
+        assert!(reason.starts_with("still running after ") && !reason.contains("expected"), "{event}");
         for field in ["run_id", "pid", "started_at", "argv", "label", "host"] {
             assert!(event[field] == started[field] && !event[field].is_null(), "{field} in {event}");
         }
         assert!(event.get("outcome").is_none() && event.get("alert").is_none(), "{event}");
     }
-    assert_eq!(overdue.iter().filter(|event| event["id"] == overdue[0]["id"]).count(), 1);
+    for pair in overdue.windows(2) {
+        assert!(pair[0]["duration_ms"].as_f64() < pair[1]["duration_ms"].as_f64(), "{overdue:#?}");
+        assert_ne!(pair[0]["id"], pair[1]["id"], "{overdue:#?}");
+    }
     hold.say("go");
     let ran = running.wait();
     assert_eq!((ran.end(), &ran.stdout_text()[..]), (End::Code(7), "out\n"), "{ran}");
@@ -247,7 +250,7 @@ fn a_journal_that_stays_locked_does_not_reach_the_job() {
     let overdue = next(&told);
     assert_eq!(overdue["reason"], "still running after 100 ms, the most that is expected");
     // By now the wait is over in any case.
-    assert_eq!(next(&told)["duration_ms"], 500.0);
+    assert!(next(&told)["duration_ms"].as_f64() >= Some(500.0));
     lock(&file, libc::F_UNLCK);
     hold.say("go");
     let ran = running.wait();
@@ -272,7 +275,7 @@ fn a_run_that_ends_before_its_turn_is_not_counted_twice() {
     let running = host.wrap(&[&sinks[..], &options, &MAX].concat(), line).start();
     let job: u32 = ready.line().parse().expect("a pid");
     // What has no turn to wait for is told at 300 ms: the maximum was before.
-    while next(&told)["duration_ms"] != 300.0 {}
+    while next(&told)["duration_ms"].as_f64() < Some(300.0) {}
     hold.say("go");
     eventually("the job has been reaped", || process_state(job).is_none());
     lock(&file, libc::F_UNLCK);
