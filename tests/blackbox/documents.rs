@@ -112,7 +112,8 @@ fn the_variables_that_the_job_sees_are_those_of_the_manual() {
             "--summary" => "never",
             "--warn-codes" => "2",
             "--expect" => "0s..",
-            "--timeout" | "--kill-after" | "--lock-wait" | "--realert" | "--flush-deadline" => "9s",
+            "--timeout" | "--kill-after" | "--warn-after" | "--lock-wait" | "--realert"
+            | "--flush-deadline" => "9s",
             _ => "1",
         };
         let variable = format!("CRONWARD_{}", option[2..].replace('-', "_").to_uppercase());

@@ -8,6 +8,8 @@
     reason = "a test ends by a panic, and so does what it is made of"
 )]
 
+mod alerts;
+mod changes;
 mod config;
 mod counting;
 mod crash;
@@ -18,6 +20,7 @@ mod events;
 mod expectations;
 mod locks;
 mod metrics;
+mod overdue;
 mod passthrough;
 #[cfg(feature = "http")]
 mod pings;

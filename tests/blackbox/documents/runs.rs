@@ -26,6 +26,8 @@ fn record() -> Vec<Value> {
     // One alert from its opening to its close; the sink that fails is heard of in the others.
     let alert =
         ["-l", "alert", "-t", "env:prod", "--owner", "db team", "--runbook", "https://runbook.example/1"];
+    // What comes after a success is another command.
+    wrap(&alert, "true").run();
     wrap(&[&alert[..], &["--sink", "exec:exit 9"]].concat(), "exit 3").run();
     let again = ["--realert", "1ms"];
     // The second failure has to end a millisecond after the first, which a shell alone may not.
@@ -38,7 +40,7 @@ fn record() -> Vec<Value> {
     host.cronward(["--sink", &sink, "-l", "not-started", "--", "/nonexistent/program"]).run();
 
     // Two files, of which the first has no text for a name and nothing in it.
-    let report = "echo rows=12.5 >>$CRONWARD_RUN_REPORT; echo tag:db=app >>$CRONWARD_RUN_REPORT";
+    let report = "printf 'rows=12.5\ntag:db=app\nno line of a report\n' >>$CRONWARD_RUN_REPORT";
     let write = format!("{report}; echo x >good; : >\"$(printf 'bad-\\377')\"");
     wrap(&["-l", "suspect", "--produces", "good", "--produces", "bad-?:1B.."], &write).run();
 
@@ -54,6 +56,13 @@ fn record() -> Vec<Value> {
     wrap(&["-l", "lock", "--lock"], "true").run();
     holder.signal(libc::SIGTERM);
     holder.wait();
+
+    // One that is not over when it should be opens the alert.
+    let overdue = ["-l", "overdue", "--expect", "..1ms", "--sink", "exec:echo told >ready"];
+    let running = wrap(&overdue, &format!("read line <{}", never.path().display())).start();
+    ready.line();
+    never.say("go");
+    running.wait();
 
     // cronward dies during a run, and the next one tells of it.
     let orphaned = wrap(&["-l", "interrupted"], &hold).start();
@@ -101,6 +110,8 @@ pub fn variables_of_exec_sink() -> BTreeSet<String> {
     let sink = format!("exec:env >{}", path.display());
     let options =
         ["-l", "job", "--sink", &sink, "--owner", "db team", "--runbook", "https://runbook.example/1"];
+    // What comes after a success is another command.
+    host.wrap(&options, "true").run();
     let ran = host.wrap(&options, "exit 3").run();
     let text =
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("the sink was not run: {error}\n{ran}"));

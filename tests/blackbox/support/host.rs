@@ -116,6 +116,18 @@ impl Host {
             .map_or(0, |file| file.len())
     }
 
+    /// A sink that logs every event to a file, for [`Self::events`].
+    pub fn log(&self) -> String {
+        format!("jsonl:{}", self.path("events.jsonl").display())
+    }
+
+    /// Every event of that log, oldest first.
+    pub fn events(&self) -> Vec<serde_json::Value> {
+        let lines = fs::read_to_string(self.path("events.jsonl")).unwrap_or_default();
+        let parse = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        lines.lines().map(parse).collect()
+    }
+
     /// `status --json`, parsed.
     pub fn status(&self) -> serde_json::Value {
         let ran = self.cronward(["status", "--json"]).run();
