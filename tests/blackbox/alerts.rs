@@ -1,7 +1,7 @@
 //! When failures are an alert, seen from outside: sequences of runs, and what the events make of them
 //! (SPEC, section 6).
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 

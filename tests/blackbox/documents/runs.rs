@@ -72,6 +72,10 @@ fn record() -> Vec<Value> {
     never.say("go");
     wrap(&["-l", "interrupted"], "true").run();
 
+    // An alert that no run has caused.
+    wrap(&["-l", "stale", "--max-age", "1ms"], "true").run();
+    host.shell("sleep 0.01; \"$CRONWARD\" check stale").run();
+
     host.shell("\"$CRONWARD\" -l outer -- \"$CRONWARD\" -l inner -- true").env("CRONWARD_SINK", &sink).run();
 
     let lines = fs::read_to_string(&path).expect("events have been written");
@@ -100,6 +104,23 @@ pub fn own_exit_statuses() -> BTreeSet<i32> {
         End::Signal(signal) => panic!("died of signal {signal}\n{ran}"),
     };
     ends.iter().map(code).collect()
+}
+
+/// Every exit status of `check`, each had from jobs that are so.
+pub fn exit_statuses_of_check() -> BTreeSet<i32> {
+    let host = Host::new();
+    host.wrap(&["-l", "good"], "true").run();
+    host.wrap(&["-l", "warning", "--warn-codes", "3"], "exit 3").run();
+    host.wrap(&["-l", "bad"], "exit 3").run();
+    let asked = ["good", "warning", "bad", "no-such-job", "--no-such-option"];
+    let ends = asked.map(|word| (word, host.cronward(["check", word]).run()));
+    let code = |ran: &crate::support::Ran| match ran.end() {
+        End::Code(code) => code,
+        End::Signal(signal) => panic!("died of signal {signal}\n{ran}"),
+    };
+    let statuses: BTreeSet<i32> = ends.iter().map(|(_, ran)| code(ran)).collect();
+    assert_eq!(statuses.len(), asked.len(), "each has its own: {statuses:?}");
+    statuses
 }
 
 /// The variables that the command of an exec sink has and its cronward had not, by an alert that has
