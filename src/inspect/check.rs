@@ -97,6 +97,9 @@ pub fn check(request: &Request, attendant: &Attendant<'_>, now: Timestamp) -> Ch
     Checked { text, status: plugin::status(plugin::worst(&findings)) }
 }
 
+/// Sinks, and how the jobs stand whose notices go there.
+type Told = (Vec<Arc<dyn Sink>>, Vec<Notice>);
+
 /// One check under way.
 struct Check<'a> {
     attendant: &'a Attendant<'a>,
@@ -104,7 +107,7 @@ struct Check<'a> {
     /// When everything was last checked.
     last: Option<Timestamp>,
     /// How jobs stand, by the sinks that are to be told.
-    standing: Vec<(Vec<Arc<dyn Sink>>, Vec<Notice>)>,
+    standing: Vec<Told>,
 }
 
 impl Check<'_> {

@@ -204,10 +204,11 @@ fn assert_refused(event: &Value, changes: &[(&str, Value)]) {
     for (field, bad) in changes {
         let mut event = event.clone();
         let fields = event.as_object_mut().expect("an object");
-        match bad {
-            Value::Null => fields.remove(*field),
-            bad => fields.insert((*field).to_owned(), bad.clone()),
-        };
+        if bad.is_null() {
+            fields.remove(*field);
+        } else {
+            fields.insert((*field).to_owned(), bad.clone());
+        }
         assert!(!schema.faults(&event).is_empty(), "{field}: {bad}");
     }
 }
