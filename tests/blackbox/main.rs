@@ -8,6 +8,9 @@
     reason = "a test ends by a panic, and so does what it is made of"
 )]
 
+mod check;
+mod check_crontab;
+mod check_metrics;
 mod config;
 mod counting;
 mod crash;
@@ -27,4 +30,5 @@ mod statuses;
 mod support;
 mod timeout;
 mod transparency;
+mod upkeep;
 mod usage;
