@@ -227,6 +227,19 @@ fn runs_that_did_not_come_are_counted_once_when_others_have_come_since() {
     check(&host, OK, "job: last ok");
 }
 
+/// One run for each time that it was due, whoever looks how often.
+#[test]
+fn runs_that_have_come_since_the_last_check_are_not_missed() {
+    let host = Host::new();
+    succeed(&host, &["--schedule", OFTEN]);
+    check(&host, OK, "job: last ok");
+    for _ in 0..8 {
+        host.age(Duration::from_secs(300));
+        succeed(&host, &["--schedule", OFTEN]);
+    }
+    check(&host, OK, "job: last ok");
+}
+
 /// What the files say now counts, below what the last run was given on its command line.
 #[test]
 fn schedules_and_sinks_may_stand_in_a_file() {

@@ -3,7 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::support::{End, Host, Journal, Ran};
+use nix::libc;
+
+use crate::support::{End, Host, Journal, Ran, eventually, process_state};
 
 fn options(sink: &str) -> [&str; 4] {
     ["-l", "job", "--sink", sink]
@@ -165,6 +167,28 @@ fn a_job_that_is_running_is_not_forgotten() {
         assert_eq!(host.journal("job").outcomes(), ["ok"]);
         says(&host, &["forget", "job"], 0, "'job' is forgotten");
     }
+}
+
+/// SPEC, section 4: the lock is not granted while the orphan lives; so it must not be forgotten either.
+#[test]
+fn a_job_whose_command_has_outlived_its_cronward_keeps_its_lock() {
+    let host = Host::new();
+    let (ready, hold) = (host.fifo("ready"), host.fifo("hold"));
+    let sink = host.alert_sink();
+    let options = [&options(&sink)[..], &["--lock"]].concat();
+    assert_eq!(host.wrap(&options, "exit 1").run().end(), End::Code(1));
+    let running = host.wrap(&options, "echo $$ >ready; read x <hold").start();
+    let pid = ready.line().parse().unwrap();
+    running.signal(libc::SIGKILL);
+    assert_eq!(running.wait().end(), End::Signal(libc::SIGKILL));
+    says(&host, &["forget", "job"], 1, &format!("its command still runs (pid {pid})"));
+    assert_eq!(host.alert_kinds(), ["alert.opened"], "nothing is over");
+    let ran = host.wrap(&options, "touch second").run();
+    assert_eq!(ran.end(), End::Code(75), "{ran}");
+    hold.say("go");
+    eventually("the command is gone", || matches!(process_state(pid), None | Some('Z' | 'X')));
+    says(&host, &["forget", "job"], 0, "'job' is forgotten");
+    assert!(!host.path("second").exists());
 }
 
 /// For whoever has nothing left but to begin anew.
