@@ -10,6 +10,9 @@
 
 mod alerts;
 mod changes;
+mod check;
+mod check_crontab;
+mod check_metrics;
 mod config;
 mod counting;
 mod crash;
@@ -30,4 +33,5 @@ mod statuses;
 mod support;
 mod timeout;
 mod transparency;
+mod upkeep;
 mod usage;
