@@ -206,10 +206,10 @@ impl Cause {
         }
     }
 
-    /// In one sentence, if there is more to say than the outcome.
-    pub fn reason(&self) -> Option<&str> {
+    /// In one sentence, if there is more to say than the outcome, and as far as an audience may know it.
+    pub fn reason_for(&self, job: &JobFacts, audience: Audience) -> Option<&str> {
         match self {
-            Self::Run(finished) => finished.run.reason.as_deref(),
+            Self::Run(finished) => reason_for(job, &finished.run, audience),
             Self::Noticed(reason, _) => Some(reason),
         }
     }

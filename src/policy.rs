@@ -143,7 +143,7 @@ pub fn judge(before: &History, judged: &Judged<'_>, rule: &AlertRule) -> Judgeme
     let failed = judged.run.outcome.weight() == Weight::Failure;
     let Some(mut alert) = history.alert.take() else {
         if failed && rule.after.holds(&history, now) {
-            let alert = Alert::new(judged.alert_key, now, history.failures_in_a_row);
+            let alert = Alert::new(judged.alert_key, now, rule.after.found(&history, now));
             return history.opened(alert, now);
         }
         let verdict = if history.failures_in_a_row > 0 { Verdict::Failing } else { Verdict::Healthy };

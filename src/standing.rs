@@ -98,7 +98,7 @@ pub fn troubles(
 ) -> Vec<Trouble> {
     let alive: Vec<&UnderWayNow> = under_way.iter().filter(|run| run.alive).collect();
     let missed = expected.schedule.and_then(|schedule| missed(history, &alive, schedule, moment));
-    let stale = expected.max_age.and_then(|max_age| stale(history, max_age, moment.now));
+    let stale = expected.max_age.and_then(|max_age| stale(history, &alive, max_age, moment.now));
     let hung = expected.time_max.into_iter().flat_map(|max| {
         alive.iter().filter_map(move |run| {
             let elapsed = moment.now.since(run.started_at);
@@ -159,9 +159,12 @@ fn covered_until(last: &LastRun) -> Timestamp {
     Timestamp::from_millis(came.as_millis().saturating_add(EARLY))
 }
 
-fn stale(history: &History, max_age: Duration, now: Timestamp) -> Option<Trouble> {
+fn stale(history: &History, alive: &[&UnderWayNow], max_age: Duration, now: Timestamp) -> Option<Trouble> {
     let success = history.last_success.map(|success| success.ended_at);
-    let age = now.since(success.or(history.since)?);
+    // No end is on record of a job whose first run hangs, nor what is older than the first of those that
+    // were skipped meanwhile.
+    let first = || history.since.into_iter().chain(alive.iter().map(|run| run.started_at)).min();
+    let age = now.since(success.or_else(first)?);
     (age > max_age).then_some(Trouble::Stale { success, age, max_age })
 }
 

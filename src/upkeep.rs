@@ -46,6 +46,9 @@ pub fn forget(label: &str, attendant: &Attendant<'_>, now: Timestamp) -> Result<
     if let Some(run) = alive {
         return Err(format!("'{label}' is running (pid {}); stop it first", run.pid));
     }
+    let deadline = || Deadline::after(job.plan.flush_deadline);
+    // An alert must not be closed because of a job that is then not forgotten.
+    journal::may_forget(&attendant.state_dir, &entry.name, deadline())?;
     if entry.remembered.is_ok() {
         job.attend(now, &mut |history, _| {
             let alert = history.alert.clone().filter(|alert| alert.notified_at.is_some())?;
@@ -55,7 +58,7 @@ pub fn forget(label: &str, attendant: &Attendant<'_>, now: Timestamp) -> Result<
             Some(Amendment { judgement, what: "the job is forgotten".to_owned(), run: None })
         })?;
     }
-    journal::forget(&attendant.state_dir, &entry.name, Deadline::after(job.plan.flush_deadline))?;
+    journal::forget(&attendant.state_dir, &entry.name, deadline())?;
     Ok(format!("'{label}' is forgotten\n"))
 }
 

@@ -69,7 +69,7 @@ type Words = std::vec::IntoIter<OsString>;
 static ROWS: [Row; 4] = [
     Row {
         name: "status",
-        usage: "cronward status [LABEL]... [--json] [--state-dir DIR]",
+        usage: "cronward status [OPTIONS] [LABEL]...",
         about: "Shows every job: how its last run ended, its streak of failures and its alert.",
         words: &["LABEL"],
         many: true,
@@ -79,9 +79,9 @@ static ROWS: [Row; 4] = [
     },
     Row {
         name: "check",
-        usage: "cronward check [LABEL]... [--crontab FILE]... [--json] [--state-dir DIR] [--config FILE]",
-        about: "Finds runs that did not come, died or hang, and jobs whose last success is too old; \
-                alerts through each job's own sinks. Prints a line for each job as a monitoring plugin does, and \
+        usage: "cronward check [OPTIONS] [LABEL]...",
+        about: "Finds runs that did not come, died or hang, and jobs whose last success is too old; alerts\n\
+                through each job's own sinks. Prints a line for each job as a monitoring plugin does, and\n\
                 ends with 0 OK, 1 WARNING, 2 CRITICAL or 3 UNKNOWN.",
         words: &["LABEL"],
         many: true,
@@ -95,7 +95,7 @@ static ROWS: [Row; 4] = [
     },
     Row {
         name: "mute",
-        usage: "cronward mute LABEL DUR [--state-dir DIR] [--config FILE]",
+        usage: "cronward mute [OPTIONS] LABEL DUR",
         about: "Holds the notifications of a job's alert back for so long; '0s' ends it. Everything is recorded.",
         words: &["LABEL", "DUR"],
         many: false,
@@ -108,7 +108,7 @@ static ROWS: [Row; 4] = [
     },
     Row {
         name: "forget",
-        usage: "cronward forget LABEL [--state-dir DIR] [--config FILE]",
+        usage: "cronward forget [OPTIONS] LABEL",
         about: "Removes all that is remembered of a job that is no more. An open alert is closed first.",
         words: &["LABEL"],
         many: false,

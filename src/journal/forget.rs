@@ -8,22 +8,52 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::directory::{Access, Directory, Refusal, Unsynced};
 use super::locks::{self, Byte, Held};
-use super::{JOBS, LOCK};
+use super::{JOBS, LOCK, overlap};
 use crate::clock::Deadline;
 use crate::os_error;
 
-/// Removes the directory of a job, `name` being the directory's. Taken under both locks, so that nobody
-/// is writing and no run that wants the overlap lock is under way; what starts in the same instant begins a
-/// new record.
+/// Whether a job can be forgotten now, `name` being its directory's: for who has something to do before that.
+///
+/// # Errors
+/// In words: it is in use, or cannot be reached.
+pub fn may_forget(state_dir: &Path, name: &str, deadline: Deadline) -> Result<(), String> {
+    while_at_rest(state_dir, name, deadline, |_, _| Ok(()))
+}
+
+/// Removes the directory of a job. What starts in the same instant begins a new record.
 ///
 /// # Errors
 /// In words: it is in use, or cannot be removed.
 pub fn forget(state_dir: &Path, name: &str, deadline: Deadline) -> Result<(), String> {
+    while_at_rest(state_dir, name, deadline, |jobs, directory| {
+        let path = directory.path().display();
+        let fail = |error: Errno| format!("'{path}' cannot be removed: {}", os_error::words(error));
+        for entry in directory.names(usize::MAX).map_err(fail)? {
+            match unlinkat(directory.fd(), &entry[..], UnlinkatFlags::NoRemoveDir) {
+                // Compaction and others clear up after themselves.
+                Ok(()) | Err(Errno::ENOENT) => {}
+                Err(error) => return Err(fail(error)),
+            }
+        }
+        unlinkat(jobs.fd(), name, UnlinkatFlags::RemoveDir).map_err(fail)
+    })
+}
+
+/// Does something with a job, given the directories of all and of this one, under both its locks: nobody
+/// writes, and no run that wants the overlap lock is under way. The command of a run whose cronward has died
+/// holds neither, and yet the overlap lock is kept from others for as long as it runs: what they know it by
+/// must not be removed.
+fn while_at_rest(
+    state_dir: &Path,
+    name: &str,
+    deadline: Deadline,
+    then: impl FnOnce(&Directory, &Directory) -> Result<(), String>,
+) -> Result<(), String> {
     let in_words = |refusal: Refusal| refusal.to_string();
     let jobs = Directory::open(state_dir).and_then(|state| state.subdirectory(JOBS)).map_err(in_words)?;
     let directory = jobs.subdirectory(name).map_err(in_words)?;
     let path = directory.path().display().to_string();
-    let fail = |error: Errno| format!("'{path}' cannot be removed: {}", os_error::words(error));
+    let fail = |error: Errno| format!("'{path}' cannot be locked: {}", os_error::words(error));
     let lock = directory.file(LOCK, Access::Write, &mut Unsynced::new()).map(Arc::new).map_err(in_words)?;
     for byte in [Byte::OVERLAP, Byte::TRANSACTION] {
         if !locks::lock_until(&lock, byte, deadline).map_err(fail)? {
@@ -31,14 +61,11 @@ pub fn forget(state_dir: &Path, name: &str, deadline: Deadline) -> Result<(), St
         }
     }
     let _held = [Byte::OVERLAP, Byte::TRANSACTION].map(|byte| Held::new(&lock, byte));
-    for entry in directory.names(usize::MAX).map_err(fail)? {
-        match unlinkat(directory.fd(), &entry[..], UnlinkatFlags::NoRemoveDir) {
-            // Compaction and others clear up after themselves.
-            Ok(()) | Err(Errno::ENOENT) => {}
-            Err(error) => return Err(fail(error)),
-        }
+    match overlap::orphan(&lock) {
+        Ok(None) => then(&jobs, &directory),
+        Ok(Some(why)) => Err(format!("'{path}' is in use: {why}")),
+        Err(why) => Err(format!("'{path}' may be in use: {why}")),
     }
-    unlinkat(jobs.fd(), name, UnlinkatFlags::RemoveDir).map_err(fail)
 }
 
 #[cfg(test)]

@@ -216,15 +216,22 @@ impl KeptPlan {
     }
 
     /// Writes it in the place of what is there, unless that is the same: `recorded` is the hash that the
-    /// journal knows it by. To be called by whoever holds the transaction lock. What cannot be written
-    /// is tried again by the next run.
-    pub(super) fn keep(&self, directory: &Directory, recorded: &mut Option<u64>, unsynced: &mut Unsynced) {
+    /// journal knows it by, and `at` when it was in force; a run that succeeds by it must not have ended
+    /// before that. To be called by whoever holds the transaction lock. What cannot be written is tried
+    /// again by the next run.
+    pub(super) fn keep(
+        &self,
+        directory: &Directory,
+        at: Timestamp,
+        recorded: &mut Option<u64>,
+        unsynced: &mut Unsynced,
+    ) {
         if self.is(*recorded) {
             return;
         }
         let before = read(directory).ok().flatten();
         let mut kept = self.clone();
-        kept.at = Timestamp::now().as_millis();
+        kept.at = at.as_millis();
         kept.program = Program::of(&kept.command(), kept.search_path());
         // Where every run has another tag, as in CI, nobody waits for a disk because of it.
         let mut worth_a_sync = true;

@@ -4,6 +4,7 @@
 //! The file is never unlinked: who waits for a lock on a file that has gone waits for nobody.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
@@ -12,6 +13,9 @@ use nix::libc;
 use crate::clock::Deadline;
 use crate::job::RunId;
 use crate::sys::alarm;
+
+/// How often a lock is asked for again that is not waited for in the kernel.
+const ASK_AGAIN: Duration = Duration::from_millis(5);
 
 /// One byte of the lock file. It need not exist: locks may lie behind the end of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +82,22 @@ pub(super) fn lock_until(file: &OwnedFd, byte: Byte, deadline: Deadline) -> nix:
     })
 }
 
+/// The same for whoever waits while a command runs, on a thread beside the one that looks after it: an
+/// alarm would be taken for a signal to the command, and handed on. So it asks again and again, which is
+/// no harm where there are few.
+///
+/// # Errors
+/// As [`try_lock`].
+pub(super) fn lock_quietly_until(file: &OwnedFd, byte: Byte, deadline: Deadline) -> nix::Result<bool> {
+    while !try_lock(file, byte)? {
+        if deadline.passed() {
+            return Ok(false);
+        }
+        std::thread::sleep(ASK_AGAIN.min(deadline.left()));
+    }
+    Ok(true)
+}
+
 /// Gives the byte back.
 pub(super) fn unlock(file: &OwnedFd, byte: Byte) {
     // Unlocking fails only on a descriptor that could not have been locked, or for lack of memory
@@ -118,7 +138,6 @@ impl Drop for Held<'_> {
 mod tests {
     use super::*;
     use std::fs::File;
-    use std::time::Duration;
 
     fn two_opens() -> (OwnedFd, OwnedFd, tempfile::NamedTempFile) {
         let file = tempfile::NamedTempFile::new().unwrap();
@@ -153,6 +172,20 @@ mod tests {
         let (one, other, _file) = two_opens();
         assert!(try_lock(&one, Byte::TRANSACTION).unwrap());
         assert!(!lock_until(&other, Byte::TRANSACTION, Deadline::after(Duration::ZERO)).unwrap());
+    }
+
+    #[test]
+    fn a_quiet_wait_ends_with_the_lock_or_at_the_deadline() {
+        let (one, other, _file) = two_opens();
+        assert!(try_lock(&one, Byte::TRANSACTION).unwrap());
+        let soon = Deadline::after(Duration::from_millis(20));
+        assert!(!lock_quietly_until(&other, Byte::TRANSACTION, soon).unwrap() && soon.passed());
+        std::thread::scope(|scope| {
+            let late = Deadline::after(Duration::from_secs(30));
+            let waiting = scope.spawn(move || lock_quietly_until(&other, Byte::TRANSACTION, late));
+            unlock(&one, Byte::TRANSACTION);
+            assert_eq!(waiting.join().unwrap(), Ok(true));
+        });
     }
 
     #[test]

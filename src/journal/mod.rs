@@ -37,7 +37,7 @@ use crate::sys::process::{LastWords, StartLine};
 pub use checks::{last_check, note_check};
 use directory::{Access, Directory, Refusal, Unsynced};
 pub use fold::Judge;
-pub use forget::forget;
+pub use forget::{forget, may_forget};
 pub use kept_plan::{KeptOption, KeptPlan};
 use locks::Byte;
 pub use overlap::{Claim, OverlapLock};

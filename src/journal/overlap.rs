@@ -112,6 +112,14 @@ pub(super) fn claim(
     }
 }
 
+/// What there is to say if the command of a dead holder still runs; to be asked by whoever has the lock.
+///
+/// # Errors
+/// Why that cannot be said, and what to do.
+pub(super) fn orphan(file: &OwnedFd) -> Result<Option<String>, String> {
+    command_left_behind(&record_left(file)?, &Place::here())
+}
+
 fn attempt(file: &Arc<OwnedFd>, run: RunId) -> Claim {
     match try_lock(file, Byte::OVERLAP) {
         Ok(true) => {}

@@ -50,7 +50,7 @@ pub(super) fn review(
     amend: Amend<'_>,
 ) -> Result<Reviewed, String> {
     let lock = files.lock.as_ref().map(Arc::clone).map_err(Clone::clone)?;
-    match locks::lock_until(&lock, Byte::TRANSACTION, deadline) {
+    match locks::lock_quietly_until(&lock, Byte::TRANSACTION, deadline) {
         Ok(true) => {}
         Ok(false) => {
             return Err("its journal is being written by others, for longer than can be waited".to_owned());

@@ -15,7 +15,7 @@ use super::reading::{Reader, Reading};
 use super::stored::{End, Line};
 use super::tail::{self, Condition, LARGEST_WINDOW};
 use super::{Committed, Files, JOURNAL, sync};
-use crate::clock::Deadline;
+use crate::clock::{Deadline, Timestamp};
 use crate::job::{CommandLine, Label};
 use crate::os_error;
 use crate::outcome::Run;
@@ -141,7 +141,7 @@ pub(super) fn read_ahead(files: &mut Files, plan: Option<&KeptPlan>) {
         if !plan.is(recorded) && locks::try_lock(lock, Byte::TRANSACTION) == Ok(true) {
             let lock = Arc::clone(lock);
             let _held = Held::new(&lock, Byte::TRANSACTION);
-            plan.keep(&files.directory, &mut recorded, &mut files.unsynced);
+            plan.keep(&files.directory, Timestamp::now(), &mut recorded, &mut files.unsynced);
         }
         if let Some(fold) = &mut tail.fold {
             fold.plan = recorded;
@@ -171,7 +171,7 @@ fn in_turn(
     fold.label.clear();
     fold.label.push_str(subject.label.as_str());
     if let (Turn::Ours, Some(plan)) = (turn, subject.plan) {
-        plan.keep(&files.directory, &mut fold.plan, &mut files.unsynced);
+        plan.keep(&files.directory, subject.reader.now, &mut fold.plan, &mut files.unsynced);
     }
     let under_way = fold.under_way.size();
     let ends: Vec<End<'_>> = lost.iter().map(|(run, judgement)| End::of(run, None, judgement)).collect();

@@ -56,14 +56,21 @@ impl fmt::Display for AlertAfter {
 impl AlertAfter {
     /// Whether what is remembered is enough for an alert at this moment.
     pub(super) fn holds(&self, history: &History, now: Timestamp) -> bool {
-        let (failures, found) = match self {
-            Self::InARow(failures) => (failures, history.failures_in_a_row as usize),
-            Self::OfLast { failures, runs } => (failures, failures_of_last(history, *runs)),
-            Self::Within { failures, span } => {
-                (failures, history.failure_times.iter().filter(|&&at| now.since(at) <= *span).count())
+        let (Self::InARow(failures) | Self::OfLast { failures, .. } | Self::Within { failures, .. }) = self;
+        self.found(history, now) >= failures.get()
+    }
+
+    /// How many of the failures that are remembered count at this moment.
+    pub(super) fn found(&self, history: &History, now: Timestamp) -> u32 {
+        let found = match self {
+            Self::InARow(_) => return history.failures_in_a_row,
+            Self::OfLast { runs, .. } => failures_of_last(history, *runs),
+            Self::Within { span, .. } => {
+                history.failure_times.iter().filter(|&&at| now.since(at) <= *span).count()
             }
         };
-        found >= failures.get() as usize
+        // At most RECENT_MAX.
+        u32::try_from(found).unwrap_or(u32::MAX)
     }
 
     /// How many moments of failures it takes to judge by this rule. No other rule asks for any, so

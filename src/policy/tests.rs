@@ -190,6 +190,20 @@ fn flapping_opens_and_closes_as_in_the_table() {
 }
 
 #[test]
+fn an_alert_begins_with_the_failures_that_the_rule_has_counted() {
+    for (runs, after, expected) in [("FoFoF", of_last(3, 5), [3, 4]), ("FooFoF", within(3, 60), [3, 4])] {
+        let rule = rule_of(after, 1, None);
+        let opened = play(runs.chars().map(outcome), &rule).pop().unwrap();
+        let next = judge_at(&opened.history, Outcome::Failed, minute(runs.len()), &rule);
+        assert_eq!([opened, next].map(|j| j.alert.unwrap().failures), expected, "{runs} under {after}");
+    }
+    let rule = rule_of(of_last(2, 3), 1, None);
+    let before = play("Fo".chars().map(outcome), &rule).pop().unwrap().history;
+    let opened = judge_overdue(&before, RunId::new(), "k", &rule, minute(3)).alert.unwrap();
+    assert_eq!(opened.failures, 2);
+}
+
+#[test]
 fn only_the_rule_by_time_carries_moments_along_and_no_more_than_it_needs() {
     let failures = || std::iter::repeat_n(Outcome::Failed, 100);
     for (after, moments) in [(AlertAfter::InARow(count(3)), 0), (of_last(3, 5), 0), (within(7, 60), 7)] {

@@ -34,7 +34,8 @@ pub fn judge_overdue(
     match &before.alert {
         Some(alert) => stays(Verdict::StillOpen, Some(alert.clone())),
         None if rule.after.holds(&then, now) => {
-            let alert = Alert { counted: Some(run), ..Alert::new(alert_key, now, then.failures_in_a_row) };
+            let failures = rule.after.found(&then, now);
+            let alert = Alert { counted: Some(run), ..Alert::new(alert_key, now, failures) };
             before.clone().opened(alert, now)
         }
         None => stays(Verdict::Failing, None),

@@ -59,10 +59,11 @@ struct Moments {
 }
 
 impl Moments {
-    /// The first one after `passed`.
-    fn next_after(&self, passed: Duration) -> Option<Duration> {
+    /// The first one after `passed`. Of those that are repeated none that has gone by: after an hour in
+    /// which nobody ran, nobody wants to hear of every minute of it.
+    fn next_after(&self, passed: Duration, now: Duration) -> Option<Duration> {
         let repeated = self.every.and_then(|every| {
-            let times = passed.as_nanos() / every.as_nanos().max(1) + 1;
+            let times = passed.max(now).as_nanos() / every.as_nanos().max(1) + 1;
             every.checked_mul(u32::try_from(times).ok()?)
         });
         let once = [Some(LASTING), self.max].into_iter().flatten().filter(|&moment| moment > passed);
@@ -141,8 +142,8 @@ impl Witness for Onlooker<'_> {
         self.journal.read_ahead();
     }
 
-    fn next_moment(&self, passed: Duration) -> Option<Duration> {
-        self.moments.next_after(passed)
+    fn next_moment(&self, passed: Duration, now: Duration) -> Option<Duration> {
+        self.moments.next_after(passed, now)
     }
 
     fn reached(&mut self, moment: Duration) {
@@ -172,11 +173,14 @@ impl LeftToDo {
 /// On the helper thread, with a journal of its own: the run's is busy with the run.
 fn report_overdue(plan: &Plan, sinks: &[Arc<dyn Sink>], overdue: Overdue, is_max: bool) {
     let now = Timestamp::now();
-    let deadline = Deadline::after(plan.flush_deadline);
+    // Before the run, should it end at once, stops waiting for this: or the last word would be lost.
+    let deadline = Deadline::after(plan.flush_deadline - plan.flush_deadline / 10);
     let (start, reason) = (overdue.start.clone(), overdue.reason.clone());
     let mut notices = vec![Notice::overdue(Arc::clone(&plan.job), now, overdue)];
     if is_max {
-        notices.extend(open_if_due(plan, now, deadline, start, reason));
+        // Who waits for the journal until the end has no time left to tell anybody.
+        let for_journal = deadline.earlier_by(deadline.left() / 2);
+        notices.extend(open_if_due(plan, now, for_journal, start, reason));
     }
     let delivered = delivery::deliver(sinks, &notices, Announcement::default(), deadline, &mut || false);
     if !delivered.alert_confirmed {
@@ -194,10 +198,11 @@ fn open_if_due(
 ) -> Option<Notice> {
     let mut journal = Journal::open(&plan.state_dir, &plan.job.label, &plan.job.host);
     let mut amend = |history: &policy::History, under_way: &[UnderWayNow]| {
+        // One that has ended while this waited for its turn is counted.
+        let run = under_way.iter().find(|run| run.id == start.id).cloned()?;
         let judgement = policy::judge_overdue(history, start.id, &plan.job.alert_key, &plan.rule, now);
         let opened = judgement.verdict == Verdict::Opened || judgement.history.alert != history.alert;
-        let run = under_way.iter().find(|run| run.id == start.id).cloned();
-        opened.then(|| Amendment { judgement, what: reason.clone(), run })
+        opened.then(|| Amendment { judgement, what: reason.clone(), run: Some(run) })
     };
     let reviewed =
         journal.review(now, deadline, &|history, run| judge(plan, history, run), &mut amend).ok()?;
@@ -222,7 +227,7 @@ mod tests {
     }
 
     fn all(moments: Moments) -> Vec<u64> {
-        let next = |passed: &Duration| moments.next_after(*passed);
+        let next = |passed: &Duration| moments.next_after(*passed, *passed);
         std::iter::successors(next(&Duration::ZERO), next).take(6).map(|moment| moment.as_secs()).collect()
     }
 
@@ -237,6 +242,14 @@ mod tests {
         ] {
             assert_eq!(all(Moments { max, every }), expected);
         }
+    }
+
+    #[test]
+    fn what_was_missed_is_not_made_up_for_but_the_maximum() {
+        let moments = Moments { max: Some(seconds(30)), every: Some(seconds(4)) };
+        let next = |passed, now| moments.next_after(seconds(passed), seconds(now));
+        assert_eq!(next(8, 3601), Some(seconds(30)));
+        assert_eq!(next(30, 3601), Some(seconds(3604)));
     }
 
     #[test]

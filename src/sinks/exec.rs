@@ -82,7 +82,7 @@ fn variables(notice: &Notice) -> Vec<OsString> {
         ("LABEL", job.label.to_string()),
         ("HOST", job.host.clone()),
         ("SEVERITY", job.severity.as_str().to_owned()),
-        ("HEADLINE", notice.headline()),
+        ("HEADLINE", notice.headline_for(Audience::Away)),
     ];
     fields.extend(job.owner.clone().map(|owner| ("OWNER", owner)));
     fields.extend(job.runbook.clone().map(|runbook| ("RUNBOOK", runbook)));
@@ -95,7 +95,8 @@ fn variables(notice: &Notice) -> Vec<OsString> {
         fields.extend(finished.run.exit_code().map(|code| ("EXIT_CODE", code.to_string())));
     }
     if let Some(Turn { alert, cause, changed }) = notice.news.turn() {
-        fields.extend(cause.reason().map(|reason| ("REASON", reason.to_owned())));
+        let reason = cause.reason_for(job, Audience::Away);
+        fields.extend(reason.map(|reason| ("REASON", reason.to_owned())));
         fields.push(("FAILURES", alert.failures.to_string()));
         fields.push(("ALERT_ID", alert.id.to_string()));
         fields.push(("ALERT_KEY", alert.key.clone()));

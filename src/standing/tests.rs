@@ -114,7 +114,20 @@ fn a_success_that_is_too_old_is_said_with_its_age() {
         sentences(&never, &[], &expected, 48 * HOUR),
         ["no success in the 2d 00h that the job is on record, expected one within 1d 02h"]
     );
-    assert!(sentences(&History::default(), &[], &expected, 48 * HOUR).is_empty(), "nothing is known");
+    let nothing = History::default();
+    assert!(sentences(&nothing, &[], &expected, 48 * HOUR).is_empty(), "nothing is known");
+    assert!(
+        sentences(&nothing, &[under_way(0, false)], &expected, 48 * HOUR).is_empty(),
+        "nor of a dead one"
+    );
+    // The first run hangs; one that was skipped put the job on record much later.
+    let skipped = History { since: Some(at(40 * HOUR)), ..History::default() };
+    for history in [&nothing, &skipped] {
+        assert_eq!(
+            sentences(history, &[under_way(0, true)], &expected, 48 * HOUR),
+            ["no success in the 2d 00h that the job is on record, expected one within 1d 02h"]
+        );
+    }
 }
 
 #[test]

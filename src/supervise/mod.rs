@@ -44,9 +44,10 @@ pub struct Task<'a> {
 pub trait Witness {
     /// The command is running.
     fn started(&mut self, pid: u32);
-    /// The first moment after `passed`, both since the start, at which it wants to hear that the command
-    /// still runs; `None`: never again.
-    fn next_moment(&self, passed: Duration) -> Option<Duration>;
+    /// The first moment after `passed` at which it wants to hear that the command still runs; `None`: never
+    /// again. Both are since the start, and so is `now`: beyond `passed` by more than a little where
+    /// cronward was stopped meanwhile.
+    fn next_moment(&self, passed: Duration, now: Duration) -> Option<Duration>;
     /// The command has been running for that long.
     fn reached(&mut self, moment: Duration);
 }
@@ -238,11 +239,12 @@ impl Watch {
         }
     }
 
-    /// Sets the timer for the next moment that the witness waits for. One that has gone by already, as
-    /// while the host was asleep, comes at once.
+    /// Sets the timer for the next moment that the witness waits for. One that has gone by already comes
+    /// at once.
     fn wait_for_moment(&mut self, witness: &dyn Witness, passed: Duration) {
-        let next = catch_unwind(AssertUnwindSafe(|| witness.next_moment(passed))).ok().flatten();
-        let left = |moment: Duration| Deadline::after(moment.saturating_sub(self.stopwatch.elapsed()));
+        let now = self.stopwatch.elapsed();
+        let next = catch_unwind(AssertUnwindSafe(|| witness.next_moment(passed, now))).ok().flatten();
+        let left = |moment: Duration| Deadline::after(moment.saturating_sub(now));
         self.timers.moment = next.map(|moment| (moment, left(moment)));
     }
 
@@ -270,6 +272,8 @@ impl Watch {
     }
 
     fn reap(&mut self, end: RunEnd, usage: Option<Usage>) {
+        // Whoever waits for a moment wants to hear of a command that still runs.
+        self.timers.moment = None;
         self.reaped = Some(Reaped { end, usage, wall_time: self.stopwatch.elapsed() });
     }
 

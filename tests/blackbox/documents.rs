@@ -41,18 +41,68 @@ fn every_option_of_the_help_is_in_the_manual_and_no_other() {
     assert_eq!(MANUAL.options(&["OPTIONS"]), options_of_help(&["--help"]));
 }
 
+/// The subcommands, and the sections of the manual that have their options.
+const SUBCOMMANDS: [(&str, &[&str]); 4] = [
+    ("status", &["SUBCOMMANDS", "STATUS"]),
+    ("check", &["SUBCOMMANDS", "CHECK"]),
+    ("mute", &["SUBCOMMANDS", "MUTE AND FORGET"]),
+    ("forget", &["SUBCOMMANDS", "MUTE AND FORGET"]),
+];
+
 #[test]
-fn every_option_of_status_is_in_the_manual_and_no_other() {
-    let mut help = options_of_help(&["status", "--help"]);
-    // Those are said once, in OPTIONS.
-    help.retain(|option| !["-h", "--help"].contains(&option.as_str()));
-    assert_eq!(MANUAL.options(&["STATUS"]), help);
+fn every_option_of_a_subcommand_is_in_the_manual_and_no_other() {
+    for (subcommand, sections) in SUBCOMMANDS {
+        let mut help = options_of_help(&[subcommand, "--help"]);
+        // Those are said once, in OPTIONS.
+        help.retain(|option| !["-h", "--help"].contains(&option.as_str()));
+        assert_eq!(MANUAL.options(sections), help, "{subcommand}");
+    }
+}
+
+#[test]
+fn the_help_names_every_subcommand_and_no_other() {
+    let ran = Host::new().cronward(["--help"]).run();
+    let help = ran.stdout_text();
+    let (_, behind) = help.split_once("Subcommands, as the very first word:\n").expect("a list");
+    let lines = behind.lines().take_while(|line| !line.is_empty());
+    let listed: Vec<&str> = lines.filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(listed, SUBCOMMANDS.map(|(name, _)| name));
+    let in_usage = help.lines().filter_map(|line| line.trim_start().strip_prefix("cronward "));
+    let in_usage: Vec<&str> = in_usage.filter_map(|rest| rest.split(' ').next()).collect();
+    assert_eq!(in_usage[1..], listed, "{ran}");
+}
+
+#[test]
+fn the_exit_statuses_of_check_are_those_that_it_has() {
+    let documented = MANUAL.heads(&["CHECK"]).into_iter().filter_map(|words| words[0].parse().ok());
+    assert_eq!(runs::exit_statuses_of_check(), documented.collect::<BTreeSet<i32>>());
+}
+
+#[test]
+fn the_fields_and_the_performance_data_of_check_are_those_of_the_manual() {
+    let host = Host::new();
+    for label in ["one", "two"] {
+        host.wrap(&["-l", label, "--max-age", "1h"], "true").run();
+    }
+    let ran = host.cronward(["check", "--json"]).run();
+    let findings: Vec<Value> =
+        serde_json::from_slice(&ran.stdout).unwrap_or_else(|why| panic!("{why}\n{ran}"));
+    let mut fields: BTreeSet<String> = findings[0].as_object().expect("an object").keys().cloned().collect();
+    // Only root has it, of the jobs of others.
+    fields.insert("user".to_owned());
+    assert_eq!(MANUAL.marked(&["CHECK"], "Va"), fields);
+
+    let ran = host.cronward(["check"]).run();
+    let text = ran.stdout_text();
+    let data = text.split('|').skip(1).flat_map(|part| part.lines().flat_map(|line| line.split(' ')));
+    let names = data.filter_map(|word| word.split_once('=')).map(|(name, _)| name.trim_end_matches('\''));
+    assert_eq!(MANUAL.items(&["CHECK"], "Cm"), names.map(str::to_owned).collect(), "{ran}");
 }
 
 #[test]
 fn the_readme_names_no_option_that_is_not_there() {
     let mut known = options_of_help(&["--help"]);
-    known.extend(options_of_help(&["status", "--help"]));
+    known.extend(SUBCOMMANDS.iter().flat_map(|(name, _)| options_of_help(&[name, "--help"])));
     // Those of other programs.
     known.extend(["--locked", "--no-default-features", "--release", "--target"].map(str::to_owned));
     let part_of_option = |c: char| c.is_ascii_alphanumeric() || c == '-';
@@ -113,7 +163,9 @@ fn the_variables_that_the_job_sees_are_those_of_the_manual() {
             "--summary" => "never",
             "--warn-codes" => "2",
             "--expect" => "0s..",
-            "--timeout" | "--kill-after" | "--lock-wait" | "--realert" | "--flush-deadline" => "9s",
+            "--schedule" => "@daily",
+            "--timeout" | "--kill-after" | "--warn-after" | "--lock-wait" | "--max-age" | "--realert"
+            | "--flush-deadline" => "9s",
             _ => "1",
         };
         let variable = format!("CRONWARD_{}", option[2..].replace('-', "_").to_uppercase());
@@ -153,8 +205,10 @@ fn the_exit_statuses_of_the_manual_are_those_that_cronward_has() {
 /// A word that was run today would be another command with the next version.
 #[test]
 fn the_reserved_words_of_the_manual_are_refused() {
-    let mut words = MANUAL.marked(&["STATUS"], "Ql");
-    words.retain(|word| !["cronward", "status"].contains(&&word[..]));
+    let mut words = MANUAL.marked(&["SUBCOMMANDS"], "Ql");
+    let named = |word: &str| SUBCOMMANDS.iter().any(|(name, _)| *name == word);
+    assert!(SUBCOMMANDS.iter().all(|(name, _)| words.contains(*name)), "{words:?}");
+    words.retain(|word| !["cronward", "[defaults]"].contains(&&word[..]) && !named(word));
     assert!(words.len() > 5, "{words:?}");
     for word in words {
         let ran = Host::new().cronward([&word]).run();
@@ -179,6 +233,7 @@ fn the_metrics_that_are_sent_are_those_of_the_manual() {
     for line in ["echo name=1 >>$CRONWARD_RUN_REPORT", "exit 3", "kill -TERM $$"] {
         host.wrap(&["-l", "job"], line).run();
     }
+    host.cronward(["check"]).run();
     let sent: BTreeMap<String, String> = wire::dogstatsd(&host.receiver.datagrams(), 1432)
         .into_iter()
         .filter_map(|line| match line {

@@ -8,6 +8,11 @@
     reason = "a test ends by a panic, and so does what it is made of"
 )]
 
+mod alerts;
+mod changes;
+mod check;
+mod check_crontab;
+mod check_metrics;
 mod config;
 mod counting;
 mod crash;
@@ -18,6 +23,7 @@ mod events;
 mod expectations;
 mod locks;
 mod metrics;
+mod overdue;
 mod passthrough;
 #[cfg(feature = "http")]
 mod pings;
@@ -27,4 +33,5 @@ mod statuses;
 mod support;
 mod timeout;
 mod transparency;
+mod upkeep;
 mod usage;

@@ -17,7 +17,9 @@ RUNS = (
     (["-l", "kinds", "--realert", "1ms", "--", "sh", "-c", "exit 1"], 1),
     (["-l", "kinds", "-t", "env:interop", "-t", "bare", "--", "true"], 0),
     (["-l", "outcomes", "--warn-codes", "7", "--", "sh", "-c", "exit 7"], 7),
-    (["-l", "outcomes", "--timeout", "100ms", "--", "sleep", "60"], 124),
+    (["-l", "outcomes", "--warn-after", "50ms", "--timeout", "100ms", "--", "sleep", "60"], 124),
+    # Its alert is opened while it runs, by a reason and not by an end.
+    (["-l", "late", "--expect", "..50ms", "--", "sleep", "0.5"], 0),
     (
         [
             "-l",

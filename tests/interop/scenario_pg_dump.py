@@ -113,7 +113,9 @@ def run(world):
             try:
                 wait_until("pg_dump waits for the table", lambda: waiting_dumps(postgres) == "1", 30, first)
                 second = world.cronward(*backup, *dump, state=state)
-                hung = world.cronward("-l", "pg-hung", "--timeout", "1s", *sinks, "--", *dump, state=state)
+                hung = world.cronward(
+                    "-l", "pg-hung", "--timeout", "1s", "--warn-after", "400ms", *sinks, "--", *dump, state=state
+                )
                 wait_until("the second pg_dump is gone", lambda: waiting_dumps(postgres) == "1", 30)
                 postgres.psql(
                     "postgres",
@@ -165,6 +167,13 @@ def run(world):
         check_measurements(world, label, runs)
     check_no_bad_line(world)
 
+    with check("pg-hung: the events say twice that it is overdue, and then how it ended"):
+        hung_events = [event for event in read_events(events) if event["label"] == "pg-hung"]
+        equal(
+            [(event["kind"], event.get("duration_ms")) for event in hung_events][:3],
+            [("run.started", None), ("run.overdue", 400.0), ("run.overdue", 800.0)],
+            "kinds and milliseconds",
+        )
     with check("each of the two failures opened one alert"):
         opened = [event["label"] for event in read_events(events) if event["kind"].startswith("alert.")]
         equal(sorted(opened), ["pg-hung", "pg-missing"], "labels of alerts")

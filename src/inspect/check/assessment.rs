@@ -20,7 +20,7 @@ pub struct Known<'a> {
     pub running: usize,
     /// Runs that were found dead.
     pub died: usize,
-    /// Runs that did not come since the last check, though others have come after them.
+    /// Runs that were due since the last check and did not come, besides what the troubles speak of.
     pub missed: usize,
 }
 
@@ -48,7 +48,7 @@ pub fn assess(
     if known.missed > 0 {
         verdicts.push((
             Health::Warning,
-            counted(known.missed, "run", "runs", "did not come before the last one"),
+            counted(known.missed, "run", "runs", "due since the last check did not come"),
         ));
     }
     verdicts.extend(of_last_run(history, known, moment));
@@ -105,7 +105,19 @@ fn of_last_run(history: &History, known: &Known<'_>, moment: &Moment<'_>) -> Opt
         let sentence = if known.running > 0 { "running for the first time" } else { "no run has ended yet" };
         return Some((Health::Ok, sentence.to_owned()));
     };
-    let health = if last.outcome == Outcome::Warning { Health::Warning } else { Health::Ok };
+    // A run that died stays so until the next has ended, whoever it was that found it.
+    let health = match last.outcome {
+        Outcome::Interrupted => Health::Critical,
+        Outcome::Warning => Health::Warning,
+        Outcome::Ok
+        | Outcome::Failed
+        | Outcome::Signaled
+        | Outcome::TimedOut
+        | Outcome::Suspect
+        | Outcome::NotStarted
+        | Outcome::Stopped
+        | Outcome::Skipped => Health::Ok,
+    };
     let streak = match history.failures_in_a_row {
         0 | 1 => String::new(),
         failures => format!(", {failures} failures in a row"),

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::journal::fixture::{Home, ended};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Run};
 use std::fs;
 
 fn given(option: &str, value: &str) -> Given {
@@ -100,6 +100,20 @@ fn what_changes_is_said_once_and_with_its_time() {
     assert_eq!(kept.changes_since(Timestamp::from_millis(i64::MAX)).count(), 0);
     let again = run(&home, &plan(&[]));
     assert!(again.changes.len() > said.len(), "older changes stay");
+}
+
+/// Where nobody could write while the command ran, the plan is kept with its end.
+#[test]
+fn a_change_that_a_run_has_succeeded_with_is_none_since() {
+    let home = Home::new();
+    run(&home, &plan(&[("timeout", "1h")]));
+    let mut journal = home.open();
+    journal.keep(plan(&[("timeout", "10m")]));
+    // Some time passes between the end of a run and its turn at the journal.
+    let ended_at = Timestamp::from_millis(Timestamp::now().as_millis() - 5);
+    home.commit(&mut journal, &Run { ended_at: Some(ended_at), ..ended(Outcome::Ok) });
+    let kept = kept(&home).unwrap();
+    assert_eq!((kept.changes.len(), kept.changes_since(ended_at).count()), (1, 0));
 }
 
 #[test]

@@ -17,12 +17,10 @@ fn resolved(line: &[&str], environment: &[&str]) -> (Plan, Levels) {
 
 /// A sink that sends the kind of a notice and its outcome.
 fn kinds(notices: &[Notice]) -> Vec<(String, Vec<String>)> {
-    let text = |notice: &Notice| match &notice.news {
-        News::Started(start) => format!("{} {}", notice.news.kind(), start.pid),
-        news => match news.finished() {
-            Some(finished) => format!("{}\n{}", news.kind(), finished.run.outcome),
-            None => news.kind().to_owned(),
-        },
+    let text = |Notice { news, .. }: &Notice| match (news.under_way(), news.finished()) {
+        (Some(start), _) => format!("{} {}", news.kind(), start.pid),
+        (None, Some(finished)) => format!("{}\n{}", news.kind(), finished.run.outcome),
+        (None, None) => news.kind().to_owned(),
     };
     vec![("kinds:here".to_owned(), notices.iter().map(text).collect())]
 }

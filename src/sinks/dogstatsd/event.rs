@@ -1,7 +1,9 @@
 //! PURE. Events and service checks as the Agent reads them. Lengths are bytes of what is on the wire;
 //! fields end at `|`; the Agent turns the two characters `\n` back into a newline.
 
-use crate::notice::{Audience, Cause, Finished, Health, News, Notice, Turn, changes_for, command_for};
+use crate::notice::{
+    Audience, Cause, Finished, Health, News, Notice, Turn, changes_for, command_for, reason_for,
+};
 use crate::outcome::{Outcome, Run, Weight};
 use crate::plan::{JobFacts, Severity};
 use crate::sinks::wire::{push_all, push_field, push_name, push_whole, text_within};
@@ -33,7 +35,7 @@ pub fn event(notice: &Notice, tags: &str, limit: usize) -> String {
     push_all(&mut fields, &["|p:", priority, "|s:cronward|t:", kind]);
     push_tags(&mut fields, tags, limit / 2);
     let room = limit.saturating_sub(fields.len() + HEAD_MAX);
-    let title = text_within(&notice.headline(), TITLE_MAX.min(room / 2));
+    let title = text_within(&notice.headline_for(Audience::Away), TITLE_MAX.min(room / 2));
     let text = text_within(&text(notice), room.saturating_sub(title.len()));
     format!("_e{{{},{}}}:{title}|{text}{fields}", title.len(), text.len())
 }
@@ -50,7 +52,7 @@ pub fn service_check(notice: &Notice, status: &str, tags: &str, limit: usize) ->
     check.push_str("|m:");
     // The Agent takes `m:` in the message for the field's name unless it is escaped, and a bar for
     // the field's end in any case.
-    let mut message = notice.headline();
+    let mut message = notice.headline_for(Audience::Away);
     if message.contains('|') {
         message = message.replace('|', "_");
     }
@@ -138,7 +140,7 @@ fn text(notice: &Notice) -> String {
     let mut lines = Vec::new();
     match &notice.news {
         News::Started(start) => lines.push(format!("Started: {}", start.started_at)),
-        News::Finished(finished) => lines.extend(ending(&finished.run)),
+        News::Finished(finished) => lines.extend(ending(job, &finished.run)),
         News::Standing(standing) => lines.push(standing.sentence.clone()),
         News::Alive => {}
         News::Overdue(overdue) => {
@@ -147,7 +149,7 @@ fn text(notice: &Notice) -> String {
         }
         News::Opened(turn) | News::Repeated(turn) | News::Closed(turn) => {
             match &turn.cause {
-                Cause::Run(finished) => lines.extend(ending(&finished.run)),
+                Cause::Run(finished) => lines.extend(ending(job, &finished.run)),
                 Cause::Noticed(reason, _) => lines.push(format!("Reason: {reason}")),
             }
             lines.push(format!("Failures: {}", turn.alert.failures));
@@ -165,9 +167,10 @@ fn text(notice: &Notice) -> String {
     lines.join("\n")
 }
 
-fn ending(run: &Run) -> impl Iterator<Item = String> {
+fn ending(job: &JobFacts, run: &Run) -> impl Iterator<Item = String> {
     let outcome = format!("Outcome: {}", run.outcome);
-    std::iter::once(outcome).chain(run.reason.as_ref().map(|reason| format!("Reason: {reason}")))
+    let reason = reason_for(job, run, Audience::Away);
+    std::iter::once(outcome).chain(reason.map(|reason| format!("Reason: {reason}")))
 }
 
 /// Of the command, what may leave the host.

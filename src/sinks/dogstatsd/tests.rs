@@ -108,12 +108,11 @@ fn lengths_of_an_event_are_bytes_after_escaping() {
     let mut job = sample::job("Job é");
     job.host = "h1|k:x".into();
     job.severity = Severity::Warning;
-    job.privacy.sensitive = true;
     let notices = sample::failed_because(job, "line1\nline2|pipe");
     assert_eq!(
         event(&notices[1], "x:y,env:prod", UDP_MAX),
-        "_e{57,74}:Job é is failing on h1|k:x: 1 failure: line1\\nline2|pipe|Outcome: failed\\n\
-         Reason: line1\\nline2|pipe\\nFailures: 1\\nSeverity: warning\
+        "_e{57,92}:Job é is failing on h1|k:x: 1 failure: line1\\nline2|pipe|Outcome: failed\\n\
+         Reason: line1\\nline2|pipe\\nFailures: 1\\nSeverity: warning\\nCommand: pg_dump\
          |d:1700000000|h:h1_k:x|k:db1/Job é|p:normal|s:cronward|t:warning|#x:y,env:prod"
     );
 }
@@ -189,9 +188,16 @@ fn arguments_leave_the_host_only_where_that_is_allowed() {
     job.privacy.send_args = true;
     assert_eq!(command(job).as_deref(), Some("pg_dump --password=x"));
     assert_eq!(command(backup()).as_deref(), Some("pg_dump"));
-    let mut job = backup();
-    job.privacy.sensitive = true;
-    assert_eq!(command(job), None);
+    let sensitive = || {
+        let mut job = backup();
+        job.privacy.sensitive = true;
+        job
+    };
+    assert_eq!(command(sensitive()), None);
+    // A reason may quote the command.
+    let notices = sample::failed_because(sensitive(), "not found: 'pg_dump'");
+    let lines = lines(&*sink("?events=all"), &notices);
+    assert!(lines.iter().all(|line| !line.contains("pg_dump")), "{lines:#?}");
 }
 
 #[test]

@@ -71,6 +71,18 @@ fn the_event_is_on_stdin_and_its_main_fields_in_the_environment() {
 }
 
 #[test]
+fn a_reason_that_may_quote_the_command_is_not_told_of_a_sensitive_one() {
+    let told = |sensitive| {
+        let mut job = sample::job("backup");
+        job.privacy.sensitive = sensitive;
+        let notices = sample::failed_because(job, "not found: 'pg_dump'").split_off(1);
+        let words = variables(&notices[0]).into_iter().map(|word| word.into_string().unwrap());
+        words.filter(|word| word.contains("pg_dump")).count()
+    };
+    assert_eq!((told(false), told(true)), (2, 0));
+}
+
+#[test]
 fn a_failure_is_said_with_the_last_line_of_the_program() {
     assert_eq!(tell("echo one; echo 'no\tway' >&2; echo; exit 4"), Err("exit status 4: no way".into()));
     assert_eq!(tell("kill -9 $$"), Err("killed by SIGKILL".into()));

@@ -26,6 +26,8 @@ fn record() -> Vec<Value> {
     // One alert from its opening to its close; the sink that fails is heard of in the others.
     let alert =
         ["-l", "alert", "-t", "env:prod", "--owner", "db team", "--runbook", "https://runbook.example/1"];
+    // What comes after a success is another command.
+    wrap(&alert, "true").run();
     wrap(&[&alert[..], &["--sink", "exec:exit 9"]].concat(), "exit 3").run();
     let again = ["--realert", "1ms"];
     // The second failure has to end a millisecond after the first, which a shell alone may not.
@@ -38,7 +40,7 @@ fn record() -> Vec<Value> {
     host.cronward(["--sink", &sink, "-l", "not-started", "--", "/nonexistent/program"]).run();
 
     // Two files, of which the first has no text for a name and nothing in it.
-    let report = "echo rows=12.5 >>$CRONWARD_RUN_REPORT; echo tag:db=app >>$CRONWARD_RUN_REPORT";
+    let report = "printf 'rows=12.5\ntag:db=app\nno line of a report\n' >>$CRONWARD_RUN_REPORT";
     let write = format!("{report}; echo x >good; : >\"$(printf 'bad-\\377')\"");
     wrap(&["-l", "suspect", "--produces", "good", "--produces", "bad-?:1B.."], &write).run();
 
@@ -55,6 +57,13 @@ fn record() -> Vec<Value> {
     holder.signal(libc::SIGTERM);
     holder.wait();
 
+    // One that is not over when it should be opens the alert.
+    let overdue = ["-l", "overdue", "--expect", "..1ms", "--sink", "exec:echo told >ready"];
+    let running = wrap(&overdue, &format!("read line <{}", never.path().display())).start();
+    ready.line();
+    never.say("go");
+    running.wait();
+
     // cronward dies during a run, and the next one tells of it.
     let orphaned = wrap(&["-l", "interrupted"], &hold).start();
     ready.line();
@@ -62,6 +71,10 @@ fn record() -> Vec<Value> {
     orphaned.wait();
     never.say("go");
     wrap(&["-l", "interrupted"], "true").run();
+
+    // An alert that no run has caused.
+    wrap(&["-l", "stale", "--max-age", "1ms"], "true").run();
+    host.shell("sleep 0.01; \"$CRONWARD\" check stale").run();
 
     host.shell("\"$CRONWARD\" -l outer -- \"$CRONWARD\" -l inner -- true").env("CRONWARD_SINK", &sink).run();
 
@@ -93,6 +106,23 @@ pub fn own_exit_statuses() -> BTreeSet<i32> {
     ends.iter().map(code).collect()
 }
 
+/// Every exit status of `check`, each had from jobs that are so.
+pub fn exit_statuses_of_check() -> BTreeSet<i32> {
+    let host = Host::new();
+    host.wrap(&["-l", "good"], "true").run();
+    host.wrap(&["-l", "warning", "--warn-codes", "3"], "exit 3").run();
+    host.wrap(&["-l", "bad"], "exit 3").run();
+    let asked = ["good", "warning", "bad", "no-such-job", "--no-such-option"];
+    let ends = asked.map(|word| (word, host.cronward(["check", word]).run()));
+    let code = |ran: &crate::support::Ran| match ran.end() {
+        End::Code(code) => code,
+        End::Signal(signal) => panic!("died of signal {signal}\n{ran}"),
+    };
+    let statuses: BTreeSet<i32> = ends.iter().map(|(_, ran)| code(ran)).collect();
+    assert_eq!(statuses.len(), asked.len(), "each has its own: {statuses:?}");
+    statuses
+}
+
 /// The variables that the command of an exec sink has and its cronward had not, by an alert that has
 /// all that an alert can have.
 pub fn variables_of_exec_sink() -> BTreeSet<String> {
@@ -101,6 +131,8 @@ pub fn variables_of_exec_sink() -> BTreeSet<String> {
     let sink = format!("exec:env >{}", path.display());
     let options =
         ["-l", "job", "--sink", &sink, "--owner", "db team", "--runbook", "https://runbook.example/1"];
+    // What comes after a success is another command.
+    host.wrap(&options, "true").run();
     let ran = host.wrap(&options, "exit 3").run();
     let text =
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("the sink was not run: {error}\n{ran}"));

@@ -179,30 +179,99 @@ fn fits(text: &str, pattern: &str) -> bool {
     }
 }
 
+/// An event of a kind, with these fields beside those that every event has.
+fn event(kind: &str, more: Value) -> Value {
+    let mut event = serde_json::json!({
+        "version": 1, "kind": kind, "id": "01939c5e-0000-7000-8000-000000000000",
+        "time": "2026-11-21T07:00:00.123Z", "label": "x", "host": "db1",
+    });
+    let fields = event.as_object_mut().expect("an object");
+    fields.extend(more.as_object().expect("an object").clone());
+    event
+}
+
+/// A run that has started.
+fn started() -> Value {
+    serde_json::json!({
+        "pid": 7, "run_id": "01939c5e-0000-7000-8000-000000000000", "started_at": "2026-11-21T07:00:00.123Z",
+    })
+}
+
+/// Every event with one of the fields replaced, or taken out by a null, is refused.
+fn assert_refused(event: &Value, changes: &[(&str, Value)]) {
+    let schema = Schema::parse(super::SCHEMA);
+    assert_eq!(schema.faults(event), Vec::<String>::new(), "{event}");
+    for (field, bad) in changes {
+        let mut event = event.clone();
+        let fields = event.as_object_mut().expect("an object");
+        if bad.is_null() {
+            fields.remove(*field);
+        } else {
+            fields.insert((*field).to_owned(), bad.clone());
+        }
+        assert!(!schema.faults(&event).is_empty(), "{field}: {bad}");
+    }
+}
+
 #[test]
 fn the_schema_refuses_what_is_no_event() {
-    let schema = Schema::parse(super::SCHEMA);
-    let event = serde_json::json!({
-        "version": 1, "kind": "run.started", "id": "01939c5e-0000-7000-8000-000000000000",
-        "time": "2026-11-21T07:00:00.123Z", "label": "x", "host": "db1", "pid": 7,
-        "run_id": "01939c5e-0000-7000-8000-000000000000", "started_at": "2026-11-21T07:00:00.123Z",
+    let json = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+    assert_refused(
+        &event("run.started", started()),
+        &[
+            ("version", json("2")),
+            ("kind", "run.paused".into()),
+            ("id", "01939c5e-0000-4000-8000-000000000000".into()),
+            ("time", "2026-11-21T07:00:00Z".into()),
+            ("label", "".into()),
+            ("host", json("[null]")),
+            ("pid", json("0")),
+            ("outcome", "ok".into()),
+            ("argv", json("[1]")),
+            ("argv_base64", json(r#"["eA=="]"#)),
+            ("tags", json(r#"{"a": 1}"#)),
+        ],
+    );
+}
+
+#[test]
+fn the_schema_refuses_an_overdue_run_without_its_time_or_reason_or_with_an_end() {
+    let mut overdue = event("run.overdue", started());
+    overdue["duration_ms"] = 7_200_000.into();
+    overdue["reason"] = "still running after 2h".into();
+    assert_refused(
+        &overdue,
+        &[
+            ("duration_ms", Value::Null),
+            ("reason", Value::Null),
+            ("reason", "".into()),
+            ("pid", Value::Null),
+            ("outcome", "ok".into()),
+            ("alert", serde_json::json!({})),
+        ],
+    );
+}
+
+/// An alert is turned by a run that has ended or by something else that is said, never by both.
+#[test]
+fn the_schema_refuses_an_alert_that_nothing_has_turned() {
+    let mut ended = started();
+    ended["outcome"] = "failed".into();
+    let alert = serde_json::json!({
+        "id": "01939c5e-0000-7000-8000-000000000000", "key": "k", "failures": 1, "severity": "error",
+        "opened_at": "2026-11-21T07:00:00.123Z", "changed": ["command changed"],
     });
-    assert_eq!(schema.faults(&event), Vec::<String>::new());
-    for (field, bad) in [
-        ("version", serde_json::json!(2)),
-        ("kind", "run.paused".into()),
-        ("id", "01939c5e-0000-4000-8000-000000000000".into()),
-        ("time", "2026-11-21T07:00:00Z".into()),
-        ("label", "".into()),
-        ("host", Value::Null),
-        ("pid", 0.into()),
-        ("outcome", "ok".into()),
-        ("argv", serde_json::json!([1])),
-        ("argv_base64", serde_json::json!(["eA=="])),
-        ("tags", serde_json::json!({"a": 1})),
-    ] {
-        let mut event = event.clone();
-        event[field] = bad;
-        assert!(!schema.faults(&event).is_empty(), "{field}");
-    }
+    let by_run = event("alert.opened", serde_json::json!({ "run": ended, "alert": alert }));
+    let both = ("reason", "still running".into());
+    assert_refused(
+        &by_run,
+        &[both, ("run", Value::Null), ("run", started()), ("run", "x".into()), ("alert", Value::Null)],
+    );
+    let noticed = serde_json::json!({ "reason": "still running", "run": started(), "alert": alert });
+    let noticed = event("alert.closed", noticed);
+    assert_refused(&noticed, &[("reason", Value::Null), ("run", ended), ("reason", 1.into())]);
+    let mut without_run = noticed;
+    without_run.as_object_mut().expect("an object").remove("run");
+    let nothing_changed = serde_json::json!({ "changed": [] });
+    assert_refused(&without_run, &[("alert", nothing_changed)]);
 }

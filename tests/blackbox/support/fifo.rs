@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::libc;
 
@@ -53,6 +53,11 @@ impl Fifo {
             let length = (&self.file).read(&mut bytes).unwrap_or(0);
             unread.extend_from_slice(&bytes[..length]);
         }
+    }
+
+    /// Whether nobody writes to it for that long.
+    pub fn is_silent_for(&self, span: Duration) -> bool {
+        self.unread.borrow().is_empty() && !wait_readable(&self.file, Instant::now() + span)
     }
 
     /// Fills it, so that nothing more can be written.

@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -114,6 +115,48 @@ impl Host {
         Journal::path(&self.state_dir(), label)
             .and_then(|path| fs::metadata(path).ok())
             .map_or(0, |file| file.len())
+    }
+
+    /// A sink that logs every event to a file, for [`Self::events`].
+    pub fn log(&self) -> String {
+        format!("jsonl:{}", self.path("events.jsonl").display())
+    }
+
+    /// Every event of that log, oldest first.
+    pub fn events(&self) -> Vec<serde_json::Value> {
+        let lines = fs::read_to_string(self.path("events.jsonl")).unwrap_or_default();
+        let parse = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        lines.lines().map(parse).collect()
+    }
+
+    /// Makes all that is remembered that much older, as if the time had passed. Each file stays the same
+    /// file, since a run under way has it open.
+    pub fn age(&self, by: Duration) {
+        for path in super::journal::files(&self.state_dir()) {
+            let text = fs::read(&path).expect("a file of our own");
+            let aged = super::journal::aged(&text, by);
+            if aged != text {
+                fs::write(&path, aged).expect("a file of our own");
+            }
+        }
+    }
+
+    /// A sink that takes charge of every alert; [`Host::alerts`] has what it was told.
+    pub fn alert_sink(&self) -> String {
+        format!("exec:cat >>'{}'", self.path("alerts").display())
+    }
+
+    /// The alerts that [`Host::alert_sink`] was told of, in order.
+    pub fn alerts(&self) -> Vec<serde_json::Value> {
+        let text = fs::read_to_string(self.path("alerts")).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).expect("an event is JSON")).collect()
+    }
+
+    /// What became of them, in the order of telling.
+    pub fn alert_kinds(&self) -> Vec<String> {
+        let kind =
+            |alert: &serde_json::Value| alert["kind"].as_str().expect("an event has a kind").to_owned();
+        self.alerts().iter().map(kind).collect()
     }
 
     /// `status --json`, parsed.

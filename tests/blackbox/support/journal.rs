@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -63,6 +64,13 @@ impl Journal {
 
 /// All journals below a state directory.
 pub fn journals(directory: &Path) -> Vec<PathBuf> {
+    let mut found = files(directory);
+    found.retain(|path| path.ends_with("runs.jsonl"));
+    found
+}
+
+/// All regular files below a directory.
+pub fn files(directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut open = vec![directory.to_owned()];
     while let Some(next) = open.pop() {
@@ -71,10 +79,37 @@ pub fn journals(directory: &Path) -> Vec<PathBuf> {
             let is = entry.file_type().ok();
             if is.is_some_and(|kind| kind.is_dir()) {
                 open.push(entry.path());
-            } else if is.is_some_and(|kind| kind.is_file()) && entry.file_name() == "runs.jsonl" {
+            } else if is.is_some_and(|kind| kind.is_file()) {
                 found.push(entry.path());
             }
         }
     }
     found
+}
+
+/// A text with every time in it that much earlier: numbers of thirteen digits, which in what cronward keeps
+/// are milliseconds since 1970 and nothing else. It is as long as before, so that offsets stay what they
+/// are.
+pub fn aged(text: &[u8], by: Duration) -> Vec<u8> {
+    const DIGITS: usize = 13;
+    let mut aged = text.to_vec();
+    let mut at = 0;
+    while at < text.len() {
+        let length = text[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+        let word = &text[at..at + length];
+        if length == DIGITS && word.iter().all(u8::is_ascii_digit) {
+            let time: u128 = String::from_utf8_lossy(word).parse().expect("digits are a number");
+            let earlier = (time - by.as_millis()).to_string();
+            aged[at..at + length].copy_from_slice(earlier.as_bytes());
+        }
+        at += length.max(1);
+    }
+    aged
+}
+
+#[test]
+fn times_are_aged_and_nothing_else() {
+    let text = br#"{"run":"01a1fe6f-c61b-7a5e-ae72-6468673a05e2","at":1795097300508,"wall_us":179509730,"x":17950973005081}"#;
+    let expected = br#"{"run":"01a1fe6f-c61b-7a5e-ae72-6468673a05e2","at":1795097299508,"wall_us":179509730,"x":17950973005081}"#;
+    assert_eq!(aged(text, Duration::from_secs(1)), expected);
 }

@@ -2,7 +2,7 @@
 //! datagrams strictly, and failures that show everything that is known.
 
 mod fifo;
-mod host;
+pub mod host;
 #[cfg(feature = "http")]
 pub mod http;
 mod journal;
