@@ -108,6 +108,11 @@ fn perform(task: Task, state_dir: Result<PathBuf, String>, own: &Configured) -> 
     let text = |word: &OsString| word.to_string_lossy().into_owned();
     let state_dir = match state_dir {
         Ok(state_dir) => state_dir,
+        // A monitoring plugin that cannot say anything ends with 3.
+        Err(why) if matches!(task, Task::Check { .. }) => {
+            diagnostics::say(why);
+            return Ok(Exit::Code(3));
+        }
         Err(why) => return Ok(answer(Err(why))),
     };
     let attendant = Attendant { state_dir, own, host: &ThisHost };

@@ -24,6 +24,8 @@ pub struct Surroundings {
     pub config_home: Option<OsString>,
     /// The run that this one was started in.
     pub outer_run: Option<RunId>,
+    /// The label of that run.
+    pub outer_label: Option<String>,
     /// `DD_*`, `DATADOG_*`, `SSL_CERT_FILE` and those that name a proxy, by name, as text.
     pub variables: Vec<(String, String)>,
 }
@@ -53,6 +55,9 @@ impl Surroundings {
                             continue;
                         }
                     } else if is_fact_of_outer_run(name) {
+                        if name == b"CRONWARD_RUN_LABEL" && found.outer_label.is_none() {
+                            found.outer_label = Some(String::from_utf8_lossy(value).into_owned());
+                        }
                         if name == b"CRONWARD_RUN_ID" && found.outer_run.is_none() {
                             found.outer_run = std::str::from_utf8(value).ok().and_then(RunId::parse);
                         }

@@ -55,7 +55,15 @@ pub fn check(request: &Request, attendant: &Attendant<'_>, now: Timestamp) -> Ch
     let mut check =
         Check { attendant, moment, last: journal::last_check(&attendant.state_dir), standing: Vec::new() };
     let mut findings = Vec::new();
-    let wanted = |label: &str| request.labels.is_empty() || request.labels.iter().any(|other| other == label);
+    // A check that runs under a label of its own would find itself failing, and fail for it.
+    let own_label = attendant.own.surroundings.outer_label.as_deref();
+    let wanted = |label: &str| {
+        if request.labels.is_empty() {
+            own_label != Some(label)
+        } else {
+            request.labels.iter().any(|other| other == label)
+        }
+    };
     match journal::entries(&attendant.state_dir, Look::Plans, now) {
         Ok(entries) => {
             findings.extend(entries.iter().filter(|entry| wanted(&entry.label)).map(|entry| check.own(entry)))

@@ -30,7 +30,7 @@ pub fn findings(
         Ok(read) => read,
         Err(error) => {
             let why = format!("'{}' cannot be read: {error}", path.display());
-            return vec![unreadable("crontab", None, why)];
+            return vec![unreadable(&path.display().to_string(), None, why)];
         }
     };
     let written = Timestamp::from_millis(written.saturating_mul(1000));
@@ -41,8 +41,7 @@ pub fn findings(
     };
     let never = found.jobs.iter().filter(unknown).map(|job| of_job(job, path, written, state_dir, moment));
     let unread = found.problems.iter().map(|problem| {
-        let place = format!("{} line {}", path.display(), problem.line_number);
-        unreadable("crontab", None, format!("{place}: {}", problem.reason))
+        unreadable(&format!("{}:{}", path.display(), problem.line_number), None, problem.reason.clone())
     });
     never.chain(unread).collect()
 }
