@@ -1,4 +1,4 @@
-//! Runs that take too long, and what is said of them while they do (SPEC, sections 2 and 6).
+//! Runs that take too long, and what is said of them while they do.
 
 use std::fs::{self, File};
 use std::time::{Duration, Instant};
