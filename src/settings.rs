@@ -282,7 +282,7 @@ mod tests {
         assert_eq!(Setting::of_variable(b"LABEL"), None);
     }
 
-    /// SPEC of the environment: what a cronward further in inherits.
+    /// What a cronward further in inherits.
     #[test]
     fn only_what_speaks_of_the_host_is_inherited() {
         let inherited: Vec<_> =

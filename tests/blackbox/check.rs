@@ -1,4 +1,4 @@
-//! `cronward check`: what no run says by ending (SPEC, sections 3, 6 and 8). Time passes by making what is
+//! `cronward check`: what no run says by ending. Time passes by making what is
 //! remembered older.
 
 use std::fs;
@@ -285,7 +285,7 @@ fn what_the_last_run_had_of_a_file_holds_where_that_cannot_be_read_any_more() {
     assert_eq!(host.alert_kinds(), ["alert.opened"]);
 }
 
-/// SPEC, law 3: every run that was started ends in exactly one recorded outcome.
+/// Every run that was started ends in exactly one recorded outcome.
 #[test]
 fn a_run_whose_cronward_was_killed_is_put_on_record_once_and_told_by_the_rule() {
     for (rule, told) in [("1", &["alert.opened"][..]), ("2", &[])] {
@@ -369,7 +369,7 @@ fn a_first_run_that_hangs_is_a_success_that_does_not_come() {
     assert_eq!(host.alert_kinds(), ["alert.opened"]);
 }
 
-/// SPEC, section 3: so that a hung holder is noticed, without any check.
+/// So that a hung holder is noticed, without any check.
 #[test]
 fn runs_that_are_skipped_notice_once_that_the_one_in_their_way_hangs() {
     for (band, says) in

@@ -1,4 +1,4 @@
-//! `cronward check --crontab`: wrapped jobs that never ran (SPEC, section 8).
+//! `cronward check --crontab`: wrapped jobs that never ran.
 
 use std::fs::{self, File};
 use std::path::PathBuf;

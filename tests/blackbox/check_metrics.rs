@@ -1,4 +1,4 @@
-//! What `cronward check` measures (SPEC, section 7): how each job stands, and that somebody looks.
+//! What `cronward check` measures: how each job stands, and that somebody looks.
 
 use std::time::Duration;
 

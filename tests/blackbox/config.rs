@@ -1,4 +1,4 @@
-//! Configuration files (SPEC, section 9): where a value comes from, and that nothing in a file keeps a
+//! Configuration files: where a value comes from, and that nothing in a file keeps a
 //! job from running.
 
 use std::fs::{self, OpenOptions};

@@ -1,4 +1,4 @@
-//! Nothing is lost when many runs of one label end at once (SPEC, section 5).
+//! Nothing is lost when many runs of one label end at once.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -55,7 +55,7 @@ fn a_hundred_failures_twenty_at_a_time_are_a_hundred_and_one_alert() {
     assert_eq!((&job["consecutive_failures"], job.get("alert")), (&0.into(), None), "{status}");
 }
 
-/// SPEC, section 6: opens once, stays silent while it is open, closes once with the same identity.
+/// Opens once, stays silent while it is open, closes once with the same identity.
 #[test]
 fn an_alert_opens_and_closes_by_its_rule() {
     let host = Host::new();

@@ -1,5 +1,5 @@
 //! cronward killed, told to stop or out of time at any instant: the journal stays readable, the count
-//! stays right (SPEC, law 3).
+//! stays right.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -111,7 +111,7 @@ fn every_start_has_one_end_whenever_cronward_is_killed() {
     assert_eq!(totals, journal.ends.len() as u64, "seed {seed}: {ran}");
 }
 
-/// SPEC, section 4: the lock is not granted while the orphan lives, and there is no instant at which
+/// The lock is not granted while the orphan lives, and there is no instant at which
 /// it would be.
 #[test]
 fn two_jobs_never_overlap_whenever_cronward_is_killed() {

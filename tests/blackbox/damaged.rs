@@ -1,4 +1,4 @@
-//! Monitoring never hurts the job: whatever has become of the state, it runs (SPEC, law 2, section 5).
+//! Monitoring never hurts the job: whatever has become of the state, it runs.
 
 use std::fs;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! What the job finds in its environment (SPEC, section 2).
+//! What the job finds in its environment.
 
 use crate::support::{End, Host};
 

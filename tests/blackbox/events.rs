@@ -1,4 +1,4 @@
-//! What sinks that take events are given (SPEC, section 7).
+//! What sinks that take events are given.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -40,7 +40,7 @@ fn is_one_of(event: &Value, name: &str, kinds: &[&str]) -> bool {
     kinds.iter().any(|kind| event[name] == *kind)
 }
 
-/// Checks a line of `jsonl` against SPEC, section 7.
+/// Checks a line of `jsonl` against the manual.
 fn check_event(line: &str) -> Value {
     let event: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
     assert_eq!(event["version"], 1, "{event}");

@@ -1,4 +1,4 @@
-//! `--lock`: never two at a time, never stuck (SPEC, sections 4 and 5).
+//! `--lock`: never two at a time, never stuck.
 
 use std::fs;
 
@@ -164,7 +164,7 @@ fn what_the_job_leaves_behind_does_not_hold_the_lock() {
     assert_granted(&host);
 }
 
-/// SPEC: the overlap lock, unlike the rest, fails closed.
+/// The overlap lock, unlike the rest, fails closed.
 #[test]
 fn a_lock_that_cannot_be_had_keeps_the_job_from_running() {
     let host = Host::new();

@@ -1,4 +1,4 @@
-//! What arrives as datagrams (SPEC, section 7; the grammars are those of support/wire.rs).
+//! What arrives as datagrams.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 use crate::support::wire::{self, Event, Line, Metric, ServiceCheck};
 use crate::support::{End, Host, Receiver};
 
-/// Datagram sizes of SPEC, section 7.
+/// Datagram sizes of the manual.
 const UDP_LONGEST: usize = 1432;
 const UNIX_LONGEST: usize = 8192;
 

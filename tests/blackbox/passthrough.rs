@@ -1,4 +1,4 @@
-//! What goes in and out of the job goes past cronward: arguments, streams, descriptors (SPEC, law 1).
+//! What goes in and out of the job goes past cronward: arguments, streams, descriptors.
 
 use std::ffi::OsString;
 use std::fs::{self, File};

@@ -1,4 +1,4 @@
-//! What a server of healthchecks.io's kind is told of a run (SPEC, section 7, `ping`).
+//! What a server of healthchecks.io's kind is told of a run.
 
 use std::fs;
 
@@ -78,7 +78,7 @@ fn a_run_that_is_skipped_or_told_to_stop_is_noted_and_no_more() {
     assert_eq!(server.lines().last().map(String::as_str), Some("POST /x/log?"), "{stopped}");
 }
 
-/// SPEC, law 3: also when cronward dies.
+/// Also when cronward dies.
 #[test]
 fn a_run_that_was_found_dead_is_told_under_its_own_id() {
     let host = Host::new();
@@ -142,7 +142,7 @@ fn a_url_is_a_secret() {
     assert!(!host.journal("job").outcomes().is_empty());
 }
 
-/// SPEC, section 2: what a cronward further in inherits never has a literal secret in it.
+/// What a cronward further in inherits never has a literal secret in it.
 #[test]
 fn the_command_does_not_see_a_url_that_stands_in_a_variable_of_ours() {
     let host = Host::new();

@@ -1,4 +1,4 @@
-//! Signals to cronward and by the job (SPEC, section 4; supervision.md, section 5).
+//! Signals to cronward and by the job.
 
 use nix::libc;
 

@@ -1,5 +1,4 @@
-//! What sinks can never do: delay a run, change its end, or lose an alert silently (SPEC, law 2 and
-//! section 6).
+//! What sinks can never do: delay a run, change its end, or lose an alert silently.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::net::UnixDatagram;
@@ -138,7 +137,7 @@ fn a_slow_name_or_receiver_does_not_delay_the_start() {
     assert_eq!(ran.end(), End::Code(0), "{ran}");
 }
 
-/// SPEC, section 6: so that cron mails it.
+/// So that cron mails it.
 #[test]
 fn without_a_sink_that_confirms_an_alert_is_one_line_on_stderr() {
     let host = Host::new();

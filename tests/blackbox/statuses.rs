@@ -1,4 +1,4 @@
-//! How cronward ends, and what it records (SPEC, "Exit status").
+//! How cronward ends, and what it records.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! `--timeout`: whom it reaches, whom it does not, and what is left (SPEC, section 4).
+//! `--timeout`: whom it reaches, whom it does not, and what is left.
 
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,7 @@ fn a_job_that_ends_well_after_the_timeout_has_timed_out() {
     assert_eq!(host.journal("polite").last()["exit_code"], 0, "{ran}");
 }
 
-/// The subreaper and the sweep: V of supervision.md, GNU timeout leaves the `setsid` one alive.
+/// The subreaper and the sweep: GNU timeout leaves the `setsid` one alive.
 #[test]
 fn descendants_that_left_the_group_or_the_session_end_too() {
     let host = Host::new();
@@ -125,7 +125,7 @@ fn a_stop_signal_before_the_limit_is_a_stop() {
     assert_eq!(host.journal("both").outcomes(), ["stopped"], "{ran}");
 }
 
-/// SPEC: the death of the monitor must not kill a backup.
+/// The death of the monitor must not kill a backup.
 #[test]
 fn a_job_outlives_a_killed_cronward() {
     let host = Host::new();

@@ -1,4 +1,4 @@
-//! The job cannot tell that it is wrapped, nor can its caller (SPEC, law 1).
+//! The job cannot tell that it is wrapped, nor can its caller.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;

@@ -1,4 +1,4 @@
-//! `mute` and `forget`: what people decide about a job's record (SPEC, sections 6 and 8).
+//! `mute` and `forget`: what people decide about a job's record.
 
 use std::fs;
 use std::time::Duration;
@@ -169,7 +169,7 @@ fn a_job_that_is_running_is_not_forgotten() {
     }
 }
 
-/// SPEC, section 4: the lock is not granted while the orphan lives; so it must not be forgotten either.
+/// The lock is not granted while the orphan lives; so it must not be forgotten either.
 #[test]
 fn a_job_whose_command_has_outlived_its_cronward_keeps_its_lock() {
     let host = Host::new();

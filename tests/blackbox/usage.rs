@@ -1,4 +1,4 @@
-//! What is refused, and how (SPEC, section 2): before anything runs or is recorded.
+//! What is refused, and how: before anything runs or is recorded.
 
 use std::ffi::OsString;
 use std::fs;
@@ -235,7 +235,7 @@ fn help_and_version_go_to_stdout() {
     assert!(!ran.stderr_text().contains("panicked"), "{ran}");
 }
 
-/// SPEC: a misspelt host-wide variable must not break a job.
+/// A misspelt host-wide variable must not break a job.
 #[test]
 fn unknown_variables_are_left_alone() {
     let host = Host::new();
