@@ -3,6 +3,7 @@
 
 mod examples;
 mod manual;
+mod monitoring;
 mod runs;
 mod schema;
 

@@ -4,7 +4,6 @@ import glob
 import json
 import os
 import subprocess
-import sys
 
 from report import equal
 from world import objects, read_events
@@ -77,12 +76,9 @@ def run(world):
         ):
             equal(run.returncode, expected, f"exit status ({run.stderr})")
 
-    environment = os.path.join(here, "venv")
-    subprocess.run([sys.executable, "-m", "venv", environment], check=True, stdout=subprocess.DEVNULL)
-    python = os.path.join(environment, "bin/python")
     subprocess.run(
         [
-            python,
+            world.python,
             "-m",
             "pip",
             "install",
@@ -97,7 +93,7 @@ def run(world):
 
     def validate(candidates):
         answers = subprocess.run(
-            [python, "-c", VALIDATE, SCHEMA],
+            [world.python, "-c", VALIDATE, SCHEMA],
             input="".join(json.dumps(event) + "\n" for event in candidates),
             text=True,
             capture_output=True,

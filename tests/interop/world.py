@@ -5,6 +5,7 @@ import json
 import math
 import os
 import subprocess
+import sys
 
 from report import close, equal
 from statsd_servers import Collectd, Etsy
@@ -39,6 +40,13 @@ class World:
     @functools.cached_property
     def collectd(self):
         return self.started(Collectd(self.work))
+
+    @functools.cached_property
+    def python(self):
+        """The interpreter of a virtual environment, for what comes from PyPI."""
+        environment = os.path.join(self.work, "venv")
+        subprocess.run([sys.executable, "-m", "venv", environment], check=True, stdout=subprocess.DEVNULL)
+        return os.path.join(environment, "bin/python")
 
     def settle(self):
         self.etsy.settle()

@@ -1,5 +1,5 @@
 //! PURE. Findings as a monitoring plugin prints them (monitoring-plugins.org, development guidelines): a
-//! line that says how it stands, a line for each job, and performance data behind bars.
+//! line that says how it stands, performance data behind a bar on it, and a line for each job.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -43,16 +43,13 @@ pub fn text(findings: &[Finding]) -> String {
         let _ = writeln!(text, " - {}: {} | {}", name(only), said(&only.sentence), measures(only).join(" "));
         return text;
     }
-    let _ = writeln!(text, " - {} | {}", summary(findings, worst), totals(findings));
+    // All data stand on the first line: behind a later one Icinga 2 takes them for text.
+    let data: Vec<String> = findings.iter().flat_map(measures).collect();
+    let _ = write!(text, " - {} | {}", summary(findings, worst), totals(findings));
+    data.iter().for_each(|measure| text.extend([" ", measure]));
+    text.push('\n');
     for finding in findings {
         let _ = writeln!(text, "[{}] {}: {}", word(finding.health), name(finding), said(&finding.sentence));
-    }
-    let measures: Vec<String> = findings.iter().flat_map(measures).collect();
-    if let Some((first, others)) = measures.split_first() {
-        // Behind a bar at the end of the text all further lines are performance data.
-        text.truncate(text.trim_end().len());
-        let _ = writeln!(text, " | {first}");
-        others.iter().for_each(|measure| text.extend([measure, "\n"]));
     }
     text
 }
@@ -121,9 +118,10 @@ fn measures(finding: &Finding) -> Vec<String> {
     age.into_iter().chain(counts.map(|(what, count)| format!("{}={count};;;0", name(what)))).collect()
 }
 
-/// The name of a measurement: an equals sign ends it, and a quote is doubled.
+/// The name of a measurement: an equals sign or a quote would end it. The guidelines would have a quote
+/// doubled, but Icinga 2 and Monitoring::Plugin read it as the end all the same.
 fn measured(name: &str) -> String {
-    said(name).replace('=', "_").replace('\'', "''")
+    said(name).replace(['=', '\''], "_")
 }
 
 fn name(finding: &Finding) -> String {
@@ -207,35 +205,20 @@ mod tests {
         }
     }
 
-    /// Reads a plugin's output as Nagios and Icinga do: the first line, then text, up to a bar; behind
-    /// that nothing but performance data. Gives the measurements by name.
+    /// Reads a plugin's output as Nagios and Icinga both do: data behind the bar of the first line, and
+    /// then text. Gives the measurements by name.
     fn read(text: &str) -> Result<Vec<(String, f64)>, String> {
         let (first, rest) = text.split_once('\n').ok_or("no newline")?;
         let (_, data) = first.split_once('|').ok_or("no data on the first line")?;
-        let mut all = data.to_owned();
-        if let Some((long_text, more)) = rest.split_once('|') {
-            if long_text.is_empty() {
-                return Err("data without text".into());
-            }
-            all.push(' ');
-            all.push_str(more);
-        }
-        if all.contains('|') {
+        if data.contains('|') || rest.contains('|') {
             return Err("a second bar".into());
         }
         let mut measures = Vec::new();
-        let mut rest = all.trim();
+        let mut rest = data.trim();
         while !rest.is_empty() {
-            let (name, after) = if let Some(quoted) = rest.strip_prefix('\'') {
-                let mut end = 0;
-                loop {
-                    end += quoted[end..].find('\'').ok_or("an open quote")?;
-                    if quoted[end + 1..].starts_with('\'') { end += 2 } else { break }
-                }
-                (quoted[..end].replace("''", "'"), &quoted[end + 1..])
-            } else {
-                let end = rest.find('=').ok_or("no value")?;
-                (rest[..end].to_owned(), &rest[end..])
+            let (name, after) = match rest.strip_prefix('\'') {
+                Some(quoted) => quoted.split_once('\'').ok_or("an open quote")?,
+                None => rest.split_at(rest.find('=').ok_or("no value")?),
             };
             if name.contains('=') || name.is_empty() {
                 return Err(format!("the name '{name}'"));
@@ -249,7 +232,7 @@ mod tests {
             {
                 return Err(format!("the fields {fields:?}"));
             }
-            measures.push((name, number.parse().map_err(|_| format!("the number '{number}'"))?));
+            measures.push((name.to_owned(), number.parse().map_err(|_| format!("the number '{number}'"))?));
             rest = value[end..].trim_start();
         }
         Ok(measures)
@@ -268,18 +251,18 @@ mod tests {
     }
 
     #[test]
-    fn many_jobs_are_a_summary_a_line_each_and_data_at_the_end() {
+    fn many_jobs_are_a_summary_with_all_data_and_a_line_each() {
         let mut of_alice = finding("b", Health::Critical, "alert open");
         of_alice.user = Some("alice".into());
         of_alice.success_age = None;
         let text = text(&[finding("a", Health::Ok, "fine"), of_alice]);
         assert_eq!(
             text,
-            "CRONWARD CRITICAL - 1 of 2 jobs: b (alice) | jobs=2 ok=1 warning=0 critical=1 unknown=0\n\
+            "CRONWARD CRITICAL - 1 of 2 jobs: b (alice) | jobs=2 ok=1 warning=0 critical=1 unknown=0 \
+             'a success_age'=123s;;;0 'a failures'=0;;;0 'a missed'=0;;;0 'a running'=0;;;0 \
+             'b (alice) failures'=0;;;0 'b (alice) missed'=0;;;0 'b (alice) running'=0;;;0\n\
              [OK] a: fine\n\
-             [CRITICAL] b (alice): alert open | 'a success_age'=123s;;;0\n\
-             'a failures'=0;;;0\n'a missed'=0;;;0\n'a running'=0;;;0\n\
-             'b (alice) failures'=0;;;0\n'b (alice) missed'=0;;;0\n'b (alice) running'=0;;;0\n"
+             [CRITICAL] b (alice): alert open\n"
         );
         assert_eq!(read(&text).unwrap().len(), 5 + 4 + 3);
     }

@@ -11,7 +11,7 @@ fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
 }
 
-fn example(name: &str) -> String {
+pub fn example(name: &str) -> String {
     fs::read_to_string(directory().join(name)).unwrap_or_else(|error| panic!("examples/{name}: {error}"))
 }
 
@@ -69,7 +69,7 @@ fn variable(line: &str) -> Option<(&str, &str)> {
 }
 
 /// The command behind the five fields, or behind the nickname that stands for them.
-fn command(line: &str) -> &str {
+pub fn command(line: &str) -> &str {
     let mut rest = line;
     for (lowest, highest) in [(0, 59), (0, 23), (1, 31), (1, 12), (0, 7)] {
         let (field, behind) = rest.split_once([' ', '\t']).unwrap_or_else(|| panic!("no command: {line}"));
