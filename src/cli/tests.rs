@@ -162,7 +162,7 @@ fn check_takes_crontabs_and_mute_and_forget_just_their_words() {
     assert_eq!(task(&["forget", "x"]), Ok(Task::Forget { label: "x".into() }));
     for line in [&["mute", "x"][..], &["mute", "x", "1h", "y"], &["forget"], &["forget", "x", "y"]] {
         let refused = task(line).unwrap_err();
-        let usage = format!("wrong number of words; write 'cronward {} LABEL", line[0]);
+        let usage = format!("wrong number of words; write 'cronward {} [OPTIONS] LABEL", line[0]);
         assert!(refused.starts_with(&usage), "{refused}");
     }
     assert!(task(&["status", "--crontab", "x"]).unwrap_err().contains("unknown option '--crontab'"));

@@ -11,8 +11,6 @@
 mod alerts;
 mod changes;
 mod check;
-mod check_crontab;
-mod check_metrics;
 mod config;
 mod counting;
 mod crash;

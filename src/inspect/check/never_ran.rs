@@ -12,6 +12,7 @@ use crate::crontab::lines::Form;
 use crate::crontab::{WrappedJob, wrapped_jobs};
 use crate::human;
 use crate::notice::Health;
+use crate::os_error;
 use crate::settings::Setting;
 use crate::standing::{Moment, overdue};
 
@@ -26,14 +27,18 @@ pub fn findings(
     state_dir: &Path,
     moment: &Moment<'_>,
 ) -> Vec<Finding> {
-    let (text, written) = match fs::read(path).and_then(|text| Ok((text, fs::metadata(path)?.mtime()))) {
-        Ok(read) => read,
-        Err(error) => {
-            let why = format!("'{}' cannot be read: {error}", path.display());
-            return vec![unreadable(&path.display().to_string(), None, why)];
-        }
+    let cannot =
+        |why: String| vec![unreadable(&path.display().to_string(), None, format!("cannot be read: {why}"))];
+    // Of a pipe nobody can say since when its lines are in force; and one without a writer would hang the check.
+    let written = match fs::metadata(path) {
+        Ok(found) if found.is_file() => Timestamp::from_millis(found.mtime().saturating_mul(1000)),
+        Ok(_) => return cannot("it is not a regular file; write 'crontab -l' to one".to_owned()),
+        Err(error) => return cannot(os_error::words_of(&error)),
     };
-    let written = Timestamp::from_millis(written.saturating_mul(1000));
+    let text = match fs::read(path) {
+        Ok(text) => text,
+        Err(error) => return cannot(os_error::words_of(&error)),
+    };
     let found = wrapped_jobs(&text, form_of(path));
     let unknown = |job: &&WrappedJob| {
         let label = job.label.as_str();

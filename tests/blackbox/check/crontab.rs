@@ -70,10 +70,10 @@ fn jobs_are_found_in_every_way_of_wrapping_them() {
 fn a_crontab_that_cannot_be_read_or_understood_is_unknown() {
     let host = Host::new();
     host.wrap(&["-l", "job"], "exit 0").run();
-    check(&host, &[], 3, &["[UNKNOWN] crontab: 'crontab' cannot be read: ", "[OK] job: last ok"]);
+    check(&host, &[], 3, &["[UNKNOWN] crontab: cannot be read: ", "[OK] job: last ok"]);
     crontab(&host, "61 * * * * cronward -l job -- true\n");
-    check(&host, &[], 3, &["[UNKNOWN] crontab:1: ", "[OK] job: last ok"]);
+    check(&host, &[], 3, &["[UNKNOWN] crontab:1: bad schedule '61 * * * *'", "[OK] job: last ok"]);
     fs::remove_file(host.path("crontab")).unwrap();
     fs::create_dir(host.path("crontab")).unwrap();
-    check(&host, &[], 3, &["[UNKNOWN] crontab: 'crontab' cannot be read: "]);
+    check(&host, &[], 3, &["[UNKNOWN] crontab: cannot be read: "]);
 }
