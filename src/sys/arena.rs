@@ -13,6 +13,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Size of the arena, in bytes: several times what a run needs, the stack of its child included.
 const SIZE: usize = 256 * 1024;
 
+/// Alignment of every block, in bytes: malloc(3)'s, whatever less a layout asks for. C relies on it, above all the
+/// unwinder: the exception of a panic is 8-aligned as Rust declares it, and written to there by instructions that
+/// fault unless it is 16-aligned.
+const ALIGN: usize = 16;
+
 /// Memory that begins as untouched zero pages.
 #[repr(C, align(4096))]
 struct Room(UnsafeCell<[u8; SIZE]>);
@@ -59,7 +64,7 @@ unsafe impl GlobalAlloc for Arena {
         loop {
             let used = USED.load(Ordering::Relaxed);
             // The room is aligned to a page; no layout of ours asks for more.
-            let start = used.next_multiple_of(layout.align());
+            let start = used.next_multiple_of(layout.align().max(ALIGN));
             let end = start.saturating_add(layout.size());
             if end > SIZE || layout.align() > 4096 {
                 // SAFETY: the caller's layout, unchanged.
@@ -142,6 +147,19 @@ mod tests {
     fn zeroed_memory_is_zero_also_where_somebody_was_before() {
         drop(vec![0xff_u8; 3000]);
         assert!(vec![0_u8; 3000].iter().all(|&byte| byte == 0));
+    }
+
+    /// The C unwinder relies on it when Rust throws a panic (see `ALIGN`).
+    #[test]
+    fn every_block_is_aligned_like_those_of_malloc() {
+        for size in 1..100 {
+            let (odd, block) = (vec![0_u8; size], Box::new([0_u64; 5]));
+            assert_eq!(
+                (odd.as_ptr() as usize % 16, block.as_ptr() as usize % 16),
+                (0, 0),
+                "behind {size} bytes"
+            );
+        }
     }
 
     #[test]

@@ -1,5 +1,4 @@
-//! When failures are an alert, seen from outside: sequences of runs, and what the events make of them
-//! (SPEC, section 6).
+//! When failures are an alert, seen from outside: sequences of runs, and what the events make of them.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write;

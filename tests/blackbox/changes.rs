@@ -1,9 +1,9 @@
 //! What an alert says has changed since the last success, and the plan that is kept beside the journal
-//! for that (SPEC, sections 5 and 6).
+//! for that.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
@@ -226,8 +226,8 @@ fn the_plan_is_for_its_owner_alone_and_written_only_when_it_changes() {
     assert_ne!(inode(), first);
     let kept: Value = serde_json::from_slice(&fs::read(plan(&host)).unwrap()).unwrap();
     assert_eq!((&kept["label"], &kept["command"]), (&"job".into(), &json!(JOB)), "{kept}");
-    let given = kept["given"].as_array().unwrap();
-    assert!(given.contains(&json!({"option": "max-age", "value": "1d"})), "{kept}");
+    let max_age = kept["given"].as_array().unwrap().iter().find(|given| given["option"] == "max-age");
+    assert_eq!(max_age.unwrap()["value"], "1d", "{kept}");
 }
 
 /// A first run that hangs is the one to be known of.
@@ -244,7 +244,8 @@ fn the_plan_of_a_first_run_is_there_while_it_runs() {
 }
 
 /// Every file below a directory.
-fn files(directory: &Path) -> Vec<PathBuf> {
+#[cfg(feature = "http")]
+fn files(directory: &std::path::Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }

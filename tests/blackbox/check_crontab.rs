@@ -72,7 +72,7 @@ fn a_crontab_that_cannot_be_read_or_understood_is_unknown() {
     host.wrap(&["-l", "job"], "exit 0").run();
     check(&host, &[], 3, &["[UNKNOWN] crontab: 'crontab' cannot be read: ", "[OK] job: last ok"]);
     crontab(&host, "61 * * * * cronward -l job -- true\n");
-    check(&host, &[], 3, &["[UNKNOWN] crontab: crontab line 1: ", "[OK] job: last ok"]);
+    check(&host, &[], 3, &["[UNKNOWN] crontab:1: ", "[OK] job: last ok"]);
     fs::remove_file(host.path("crontab")).unwrap();
     fs::create_dir(host.path("crontab")).unwrap();
     check(&host, &[], 3, &["[UNKNOWN] crontab: 'crontab' cannot be read: "]);

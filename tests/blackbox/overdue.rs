@@ -1,4 +1,4 @@
-//! Runs that take too long, and what is said of them while they do (SPEC, sections 2 and 6).
+//! Runs that take too long, and what is said of them while they do.
 
 use std::fs::{self, File};
 use std::time::{Duration, Instant};
@@ -45,11 +45,11 @@ fn kinds(events: &[Value]) -> Vec<&str> {
 fn a_job_that_runs_on_is_overdue_again_and_again_and_ends_as_it_ends() {
     let (host, hold) = host();
     let told = host.fifo("told");
-    let running = start(&host, &["--warn-after", "100ms"], 7);
     let began = Instant::now();
+    let running = start(&host, &["--warn-after", "100ms"], 7);
     let started = next(&told);
     let overdue = [next(&told), next(&told), next(&told)];
-    assert!(began.elapsed() >= Duration::from_millis(290), "{:?}", began.elapsed());
+    assert!(began.elapsed() >= Duration::from_millis(300), "{:?}", began.elapsed());
     for event in &overdue {
         assert_eq!(event["kind"], "run.overdue", "{event}");
         // One that a busy host has missed is left out.
