@@ -97,7 +97,13 @@ fn of_alert(history: &History, moment: &Moment<'_>) -> Option<(Health, String)> 
     let open = human::span(moment.now.since(alert.opened_at));
     let muted = history.muted_until.filter(|_| history.is_muted(moment.now));
     let muted = muted.map(|until| format!(", muted until {}", human::local(until, moment.zone)));
-    Some((Health::Critical, format!("alert open for {open} ({failures}){}", muted.unwrap_or_default())))
+    // As a rule it is this check that has opened it.
+    let since = if alert.opened_at >= moment.now {
+        "alert opened now".to_owned()
+    } else {
+        format!("alert open for {open}")
+    };
+    Some((Health::Critical, format!("{since} ({failures}){}", muted.unwrap_or_default())))
 }
 
 fn of_last_run(history: &History, known: &Known<'_>, moment: &Moment<'_>) -> Option<(Health, String)> {
