@@ -148,7 +148,13 @@ impl KeptPlan {
             command,
             shell,
             given: given.filter(|given| !is_secret(given)).collect(),
-            variables: plan.variables.0.iter().filter(|(name, _)| !names_a_secret(name)).cloned().collect(),
+            variables: plan
+                .variables
+                .0
+                .iter()
+                .filter(|(name, value)| !is_secret_variable(name, value))
+                .cloned()
+                .collect(),
             ..Self::default()
         };
         kept.fingerprint = kept.hash();
@@ -313,8 +319,11 @@ fn is_secret(given: &Given) -> bool {
     given.option == Setting::Sink.row().long && sinks::holds_secret(OsStr::new(&given.value))
 }
 
-fn names_a_secret(variable: &str) -> bool {
-    ["KEY", "TOKEN", "SECRET", "PASS"].iter().any(|word| variable.contains(word))
+/// Whether a variable is a secret by its name, or a URL with a password, as of a proxy.
+fn is_secret_variable(name: &str, value: &str) -> bool {
+    let authority =
+        value.split_once("://").map_or(value, |(_, rest)| rest).split('/').next().unwrap_or_default();
+    ["KEY", "TOKEN", "SECRET", "PASS"].iter().any(|word| name.contains(word)) || authority.contains('@')
 }
 
 /// What a person would want to know of the difference between two plans. Arguments, and the targets of
