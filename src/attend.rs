@@ -198,8 +198,7 @@ impl OfRecord {
         let plan = &*self.plan;
         let deadline = Deadline::after(plan.flush_deadline);
         let mut journal = Journal::open(&plan.state_dir, &plan.job.label, &plan.job.host);
-        let judge = |history: Option<&History>, run: &Run| judge(plan, history, run, now);
-        let reviewed = journal.review(now, deadline, &judge, amend)?;
+        let reviewed = journal.review(now, deadline, &|history, run| judge(plan, history, run), amend)?;
         let notices = self.notices(&journal, &reviewed, now);
         self.tell(&notices, deadline);
         Ok(reviewed)
@@ -246,8 +245,10 @@ pub fn notice(plan: &Plan, amendment: &Amendment, now: Timestamp) -> Option<Noti
     Notice::noticed(&plan.job, now, judgement, what.clone(), run)
 }
 
-fn judge(plan: &Plan, history: Option<&History>, run: &Run, now: Timestamp) -> Judgement {
-    let judged = Judged { run, ended_at: run.ended_at.unwrap_or(now), alert_key: &plan.job.alert_key };
+/// Judges a run by the rule of the plan.
+pub fn judge(plan: &Plan, history: Option<&History>, run: &Run) -> Judgement {
+    let judged =
+        Judged { run, ended_at: run.ended_at.unwrap_or_else(Timestamp::now), alert_key: &plan.job.alert_key };
     match history {
         Some(history) => policy::judge(history, &judged, &plan.rule),
         None => policy::judge_blind(&judged, &plan.rule),

@@ -4,6 +4,8 @@
 //! Rewritten when it changes, and the journal remembers by a hash what is there, so that an
 //! ordinary run neither reads nor writes it.
 
+mod differences;
+
 use std::ffi::{CStr, OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -24,6 +26,7 @@ use crate::plan::Plan;
 use crate::program::{Changed, Program};
 use crate::settings::Setting;
 use crate::sinks;
+use differences::differences;
 
 /// The file, in a job's directory.
 const PLAN: &CStr = c"plan.json";
@@ -34,8 +37,6 @@ const VERSION: u32 = 1;
 const SIZE_MAX: u64 = 4 * 1024 * 1024;
 /// How many changes are remembered.
 const CHANGES_MAX: usize = 16;
-/// Longest value that is shown of a change, in characters.
-const SHOWN_MAX: usize = 80;
 
 /// What was given to the last run of a job.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -324,47 +325,6 @@ fn is_secret_variable(name: &str, value: &str) -> bool {
     let authority =
         value.split_once("://").map_or(value, |(_, rest)| rest).split('/').next().unwrap_or_default();
     ["KEY", "TOKEN", "SECRET", "PASS"].iter().any(|word| name.contains(word)) || authority.contains('@')
-}
-
-/// What a person would want to know of the difference between two plans. Arguments, and the targets of
-/// sinks, which may hold a password, are in the full form alone.
-fn differences(before: &KeptPlan, now: &KeptPlan) -> Vec<Changed> {
-    let mut all = Vec::new();
-    let mut differs = |what: &str, old: &str, new: &str, public: bool| {
-        if old != new {
-            let full = format!("{what} changed from '{}' to '{}'", shown(old), shown(new));
-            let brief = if public { full.clone() } else { format!("{what} changed") };
-            all.push(Changed { full, brief });
-        }
-    };
-    let path = |plan: &KeptPlan| plan.path.clone().unwrap_or_default();
-    differs("host name", &before.host, &now.host, true);
-    differs("user", &before.user.to_string(), &now.user.to_string(), true);
-    differs("command", &before.command.join(" "), &now.command.join(" "), false);
-    differs("PATH", &path(before), &path(now), true);
-    let mut options: Vec<&str> = Vec::new();
-    for given in before.given.iter().chain(&now.given) {
-        // Tags may differ with every run, and nothing fails for them.
-        if given.option != Setting::Tag.row().long && !options.contains(&&given.option[..]) {
-            options.push(&given.option);
-        }
-    }
-    for option in options {
-        let values = |plan: &KeptPlan| -> String {
-            let same = plan.given.iter().filter(|given| given.option == option);
-            same.map(|given| given.value.as_str()).collect::<Vec<_>>().join(" ")
-        };
-        let public = option != Setting::Sink.row().long;
-        differs(&format!("configuration: {option}"), &values(before), &values(now), public);
-    }
-    all
-}
-
-fn shown(value: &str) -> String {
-    match value.char_indices().nth(SHOWN_MAX) {
-        None => value.to_owned(),
-        Some((end, _)) => format!("{}…", &value[..end]),
-    }
 }
 
 /// The plan in a job's directory; `None` if there is none.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use super::report::{judge, say_unconfirmed};
+use super::report::say_unconfirmed;
+use crate::attend::judge;
 use crate::changes;
 use crate::clock::{Deadline, Timestamp};
 use crate::expectation::time_max;

@@ -8,14 +8,14 @@ use jiff::tz::TimeZone;
 
 use super::onlooker::{LeftToDo, changed_since};
 use super::stop_signal_within;
-use crate::attend;
+use crate::attend::{self, judge};
 use crate::clock::{Deadline, Timestamp};
 use crate::diagnostics::{say, stderr_is_terminal};
 use crate::journal::{Committed, Journal, UnderWayNow};
 use crate::notice::{Finished, Notice};
 use crate::outcome::{Outcome, Run, RunEnd, StartFailure};
 use crate::plan::{Plan, Summary};
-use crate::policy::{self, History, Judged, Judgement};
+use crate::policy::{History, Judgement};
 use crate::sinks::Sink;
 use crate::sinks::delivery;
 use crate::standing::{Expected, Moment};
@@ -85,16 +85,6 @@ fn trouble_behind(plan: &Plan, journal: &mut Journal, deadline: Deadline) -> Opt
 pub fn say_unconfirmed(notices: &[Notice]) {
     for notice in notices.iter().filter(|notice| notice.news.turn().is_some()) {
         say(notice.headline());
-    }
-}
-
-/// Judges a run by the rule of the plan.
-pub fn judge(plan: &Plan, history: Option<&History>, run: &Run) -> Judgement {
-    let judged =
-        Judged { run, ended_at: run.ended_at.unwrap_or_else(Timestamp::now), alert_key: &plan.job.alert_key };
-    match history {
-        Some(history) => policy::judge(history, &judged, &plan.rule),
-        None => policy::judge_blind(&judged, &plan.rule),
     }
 }
 
