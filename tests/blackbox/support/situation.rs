@@ -134,6 +134,10 @@ unsafe fn apply(situation: &Situation, removed_cwd: Option<*const c_char>) -> io
         if let Some(umask) = situation.umask {
             libc::umask(umask);
         }
+        // Whoever runs the tests in the background of a script has some of these ignored.
+        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
+            libc::signal(signal, libc::SIG_DFL);
+        }
         for &signal in &situation.ignored {
             if libc::signal(signal, libc::SIG_IGN) == libc::SIG_ERR {
                 return Err(io::Error::last_os_error());
