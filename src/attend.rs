@@ -15,6 +15,7 @@ use crate::notice::{Finished, Notice, Start};
 use crate::outcome::Run;
 use crate::plan::{self, Host, Plan};
 use crate::policy::{self, History, Judged, Judgement};
+use crate::program::Changed;
 use crate::settings::{Setting, UsageError};
 use crate::sinks::delivery::{self, Announcement};
 use crate::sinks::{self, Sink};
@@ -199,7 +200,7 @@ impl OfRecord {
         let deadline = Deadline::after(plan.flush_deadline);
         let mut journal = Journal::open(&plan.state_dir, &plan.job.label, &plan.job.host);
         let reviewed = journal.review(now, deadline, &|history, run| judge(plan, history, run), amend)?;
-        let notices = self.notices(&journal, &reviewed, now);
+        let notices = notices(plan, &journal, &reviewed, now);
         self.tell(&notices, deadline);
         Ok(reviewed)
     }
@@ -208,37 +209,41 @@ impl OfRecord {
     pub fn tell(&self, notices: &[Notice], deadline: Deadline) {
         let told = delivery::deliver(&self.sinks, notices, Announcement::default(), deadline, &mut || false);
         if !told.alert_confirmed {
-            notices
-                .iter()
-                .filter(|notice| notice.news.turn().is_some())
-                .for_each(|notice| say(notice.headline()));
+            say_unconfirmed(notices);
         }
     }
+}
 
-    fn notices(&self, journal: &Journal, reviewed: &Reviewed, now: Timestamp) -> Vec<Notice> {
-        let plan = &*self.plan;
-        let mut notices: Vec<Notice> = Vec::new();
-        for (run, judgement) in &reviewed.lost {
-            let Judgement { history, verdict, alert } = judgement.clone();
-            let (history, problems) = (Some(history), Vec::new());
-            let finished = Finished { run: run.clone(), verdict, history, problems, sink_errors: Vec::new() };
-            notices.extend(Notice::ended(&plan.job, finished, alert));
-        }
-        notices.extend(reviewed.amendment.iter().filter_map(|amendment| notice(plan, amendment, now)));
-        let success = reviewed.history.last_success.map(|success| success.ended_at);
-        let changed = || match success {
-            Some(success) => {
-                let kept = journal.kept_plan();
-                changes::since(success, kept.as_ref(), &plan.job.command, plan.search_path.as_deref())
-            }
-            None => Vec::new(),
-        };
-        notices.into_iter().map(|notice| notice.with_changes(changed)).collect()
+/// What there is to tell of a review: of runs that were found dead, oldest first, and of what was added.
+pub fn notices(plan: &Plan, journal: &Journal, reviewed: &Reviewed, now: Timestamp) -> Vec<Notice> {
+    let mut notices: Vec<Notice> = Vec::new();
+    for (run, judgement) in &reviewed.lost {
+        let Judgement { history, verdict, alert } = judgement.clone();
+        let (history, problems) = (Some(history), Vec::new());
+        let finished = Finished { run: run.clone(), verdict, history, problems, sink_errors: Vec::new() };
+        notices.extend(Notice::ended(&plan.job, finished, alert));
+    }
+    notices.extend(reviewed.amendment.iter().filter_map(|amendment| notice(plan, amendment, now)));
+    let success = reviewed.history.last_success.map(|success| success.ended_at);
+    let changed = || changed_since(plan, journal, success);
+    notices.into_iter().map(|notice| notice.with_changes(changed)).collect()
+}
+
+/// What has changed since the last success, if there was one.
+pub fn changed_since(plan: &Plan, journal: &Journal, success: Option<Timestamp>) -> Vec<Changed> {
+    let Some(success) = success else { return Vec::new() };
+    changes::since(success, journal.kept_plan().as_ref(), &plan.job.command, plan.search_path.as_deref())
+}
+
+/// The alerts that nobody has taken charge of, a line each.
+pub fn say_unconfirmed(notices: &[Notice]) {
+    for notice in notices.iter().filter(|notice| notice.news.turn().is_some()) {
+        say(notice.headline());
     }
 }
 
 /// What is told of an amendment, if anything.
-pub fn notice(plan: &Plan, amendment: &Amendment, now: Timestamp) -> Option<Notice> {
+fn notice(plan: &Plan, amendment: &Amendment, now: Timestamp) -> Option<Notice> {
     let Amendment { judgement, what, run } = amendment;
     let run =
         run.as_ref().map(|run| Start { id: run.id, parent: None, pid: run.pid, started_at: run.started_at });

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use super::report::say_unconfirmed;
-use crate::attend::judge;
-use crate::changes;
+use crate::attend::{self, judge, say_unconfirmed};
 use crate::clock::{Deadline, Timestamp};
 use crate::expectation::time_max;
 use crate::human;
@@ -16,7 +14,6 @@ use crate::journal::{Amendment, Journal, UnderWayNow};
 use crate::notice::{Notice, Overdue, Start};
 use crate::plan::Plan;
 use crate::policy::{self, Verdict};
-use crate::program::Changed;
 use crate::sinks::Sink;
 use crate::sinks::delivery::{self, Announcement};
 use crate::supervise::Witness;
@@ -189,14 +186,8 @@ fn report_overdue(plan: &Plan, sinks: &[Arc<dyn Sink>], overdue: Overdue, is_max
     }
 }
 
-/// The opening of the alert, if the failure of the run would open it.
-fn open_if_due(
-    plan: &Plan,
-    now: Timestamp,
-    deadline: Deadline,
-    start: Start,
-    reason: String,
-) -> Option<Notice> {
+/// The opening of the alert, if the failure of the run would open it; and what else was found.
+fn open_if_due(plan: &Plan, now: Timestamp, deadline: Deadline, start: Start, reason: String) -> Vec<Notice> {
     let mut journal = Journal::open(&plan.state_dir, &plan.job.label, &plan.job.host);
     let mut amend = |history: &policy::History, under_way: &[UnderWayNow]| {
         // One that has ended while this waited for its turn is counted.
@@ -205,18 +196,11 @@ fn open_if_due(
         let opened = judgement.verdict == Verdict::Opened || judgement.history.alert != history.alert;
         opened.then(|| Amendment { judgement, what: reason.clone(), run: Some(run) })
     };
-    let reviewed =
-        journal.review(now, deadline, &|history, run| judge(plan, history, run), &mut amend).ok()?;
-    let success = reviewed.history.last_success.map(|success| success.ended_at);
-    let judgement = reviewed.amendment?.judgement;
-    let notice = Notice::noticed(&plan.job, now, &judgement, reason, Some(start))?;
-    Some(notice.with_changes(|| changed_since(plan, &journal, success)))
-}
-
-/// What has changed since the last success, if there was one.
-pub fn changed_since(plan: &Plan, journal: &Journal, success: Option<Timestamp>) -> Vec<Changed> {
-    let Some(success) = success else { return Vec::new() };
-    changes::since(success, journal.kept_plan().as_ref(), &plan.job.command, plan.search_path.as_deref())
+    match journal.review(now, deadline, &|history, run| judge(plan, history, run), &mut amend) {
+        Ok(reviewed) => attend::notices(plan, &journal, &reviewed, now),
+        // The run is counted when it ends.
+        Err(_) => Vec::new(),
+    }
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::onlooker::{LeftToDo, changed_since};
+use super::onlooker::LeftToDo;
 use super::stop_signal_within;
-use crate::attend::{self, judge};
+use crate::attend::{self, changed_since, judge, say_unconfirmed};
 use crate::clock::{Deadline, Timestamp};
 use crate::diagnostics::{say, stderr_is_terminal};
 use crate::journal::{Committed, Journal, UnderWayNow};
@@ -65,26 +65,19 @@ pub fn report(
 
 /// What a run that was skipped has to say of the job: that the run in its way hangs, or that there has been no
 /// success for too long. Otherwise a holder that hangs for ever would be a job that never fails.
-fn trouble_behind(plan: &Plan, journal: &mut Journal, deadline: Deadline) -> Option<Notice> {
+fn trouble_behind(plan: &Plan, journal: &mut Journal, deadline: Deadline) -> Vec<Notice> {
     let expected = Expected::of(plan);
     if expected.schedule.is_none() && expected.max_age.is_none() && expected.time_max.is_none() {
-        return None;
+        return Vec::new();
     }
     let (now, zone) = (Timestamp::now(), TimeZone::system());
     let moment = Moment { now, zone: &zone, booted: Timestamp::of_boot() };
     let mut amend =
         |history: &History, under_way: &[UnderWayNow]| attend::amendment(plan, history, under_way, &moment);
-    let reviewed =
-        journal.review(now, deadline, &|history, run| judge(plan, history, run), &mut amend).ok()?;
-    let success = reviewed.history.last_success.map(|success| success.ended_at);
-    let notice = attend::notice(plan, &reviewed.amendment?, now)?;
-    Some(notice.with_changes(|| changed_since(plan, journal, success)))
-}
-
-/// The alerts that nobody has taken charge of, a line each.
-pub fn say_unconfirmed(notices: &[Notice]) {
-    for notice in notices.iter().filter(|notice| notice.news.turn().is_some()) {
-        say(notice.headline());
+    match journal.review(now, deadline, &|history, run| judge(plan, history, run), &mut amend) {
+        Ok(reviewed) => attend::notices(plan, journal, &reviewed, now),
+        // The run itself is on record; the next one that is skipped asks again.
+        Err(_) => Vec::new(),
     }
 }
 
