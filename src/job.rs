@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::Duration;
 
 use uuid::{Builder, Uuid};
 
@@ -62,6 +63,20 @@ impl Label {
             name.push_str(&format!("%{:08x}", fnv1a(std::iter::once(self.0.as_bytes()))));
         }
         name
+    }
+
+    /// A part of a span in whole milliseconds, from nothing up to but without all of it, that is always the same for this label on
+    /// this host, and spread evenly over hosts and labels.
+    pub fn share_of(&self, host: &str, span: Duration) -> Duration {
+        let mut hash = fnv1a([host.as_bytes(), self.0.as_bytes()].into_iter());
+        // The last bytes of names, which are what tells them apart, do not reach all bits of an FNV hash: the
+        // finalizer of MurmurHash3 sees to that.
+        for factor in [0x85eb_ca6b_u32, 0xc2b2_ae35] {
+            hash = (hash ^ (hash >> 16)).wrapping_mul(factor);
+        }
+        hash ^= hash >> 16;
+        let millis = (span.as_millis() * u128::from(hash)) >> 32;
+        Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
     }
 }
 
@@ -252,6 +267,22 @@ mod tests {
 
     fn words(line: &[&str]) -> CommandLine {
         CommandLine::Words(line.iter().map(OsString::from).collect())
+    }
+
+    #[test]
+    fn a_share_of_a_span_is_the_same_each_time_and_spread_evenly() {
+        let span = Duration::from_secs(100);
+        let share = |host: &str, label: &str| Label::new(OsStr::new(label)).unwrap().share_of(host, span);
+        assert_eq!(share("db1", "backup"), share("db1", "backup"));
+        assert_ne!(share("db1", "backup"), share("db2", "backup"));
+        // Names as they are given: a thousand hosts that differ in their last digits.
+        let mut tenths = [0; 10];
+        for host in 0..1000 {
+            let share = share(&format!("db{host:03}.example.org"), "backup");
+            assert!(share < span);
+            tenths[(share.as_secs() / 10) as usize] += 1;
+        }
+        assert!(tenths.iter().all(|&hosts| (60..=140).contains(&hosts)), "{tenths:?}");
     }
 
     #[test]

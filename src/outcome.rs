@@ -141,6 +141,35 @@ impl Ending {
             signal => Self::Killed { signal: Signal(signal), core_dumped: status & 0x80 != 0 },
         }
     }
+
+    /// The exit code, if it exited by itself.
+    pub fn exit_code(self) -> Option<u8> {
+        match self {
+            Self::Exited(code) => Some(code),
+            Self::Killed { .. } => None,
+        }
+    }
+
+    /// The signal that it died of, and whether it dumped core.
+    pub fn death(self) -> Option<(Signal, bool)> {
+        match self {
+            Self::Killed { signal, core_dumped } => Some((signal, core_dumped)),
+            Self::Exited(_) => None,
+        }
+    }
+}
+
+impl RunEnd {
+    /// How the command ended, if it was started and reaped.
+    pub fn ending(&self) -> Option<Ending> {
+        match self {
+            Self::Ended(ending) => Some(*ending),
+            Self::NotStarted(_)
+            | Self::StoppedBefore(_)
+            | Self::Skipped { .. }
+            | Self::Interrupted { .. } => None,
+        }
+    }
 }
 
 /// Resources used by the command and the descendants it waited for (getrusage(2), by wait4).
@@ -164,6 +193,23 @@ pub struct Usage {
     pub blocks_in: u64,
     /// Block output operations.
     pub blocks_out: u64,
+}
+
+impl Usage {
+    /// What two processes used that ran one after the other.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            user: self.user + other.user,
+            system: self.system + other.system,
+            max_rss_bytes: self.max_rss_bytes.max(other.max_rss_bytes),
+            minor_faults: self.minor_faults + other.minor_faults,
+            major_faults: self.major_faults + other.major_faults,
+            voluntary_switches: self.voluntary_switches + other.voluntary_switches,
+            involuntary_switches: self.involuntary_switches + other.involuntary_switches,
+            blocks_in: self.blocks_in + other.blocks_in,
+            blocks_out: self.blocks_out + other.blocks_out,
+        }
+    }
 }
 
 /// Why a command could not be started.
@@ -227,6 +273,21 @@ pub struct Produced {
     pub bytes: u64,
 }
 
+/// An attempt that failed, and after which the command was to be run again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// When the command was started.
+    pub started_at: Timestamp,
+    /// Wall time, monotonic.
+    pub wall_time: Duration,
+    /// How it ended.
+    pub ending: Ending,
+    /// How that is called.
+    pub outcome: Outcome,
+    /// Why, in words.
+    pub reason: Option<String>,
+}
+
 /// Everything known of one run once it has ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
@@ -238,13 +299,15 @@ pub struct Run {
     pub started_at: Timestamp,
     /// When it ended; unknown for an interrupted run.
     pub ended_at: Option<Timestamp>,
-    /// Wall time, monotonic; unknown for an interrupted run.
+    /// Wall time, monotonic, of all attempts and the time between them; unknown for an interrupted run.
     pub wall_time: Option<Duration>,
-    /// Process id of the command.
+    /// Process id of the command, at the last attempt.
     pub pid: Option<u32>,
     /// How often the command was started; 0 for a skipped run.
     pub attempts: u32,
-    /// How it ended.
+    /// The attempts before the last one, oldest first.
+    pub earlier: Vec<Attempt>,
+    /// How it ended; with several attempts, the last one.
     pub end: RunEnd,
     /// Whether `--timeout` fired.
     pub timed_out: bool,
@@ -252,7 +315,7 @@ pub struct Run {
     pub forwarded_signal: Option<Signal>,
     /// The first HUP, INT, QUIT or TERM that reached cronward, forwarded or typed at the terminal.
     pub stop_signal: Option<Signal>,
-    /// Resources used.
+    /// Resources used, by all attempts.
     pub usage: Option<Usage>,
     /// What the job reported of itself.
     pub report: Report,
@@ -362,26 +425,12 @@ impl Run {
 
     /// The exit code of the command, if it exited by itself.
     pub fn exit_code(&self) -> Option<u8> {
-        match self.end {
-            RunEnd::Ended(Ending::Exited(code)) => Some(code),
-            RunEnd::Ended(Ending::Killed { .. })
-            | RunEnd::NotStarted(_)
-            | RunEnd::StoppedBefore(_)
-            | RunEnd::Skipped { .. }
-            | RunEnd::Interrupted { .. } => None,
-        }
+        self.end.ending().and_then(Ending::exit_code)
     }
 
     /// The signal that the command died of, and whether it dumped core.
     pub fn death(&self) -> Option<(Signal, bool)> {
-        match self.end {
-            RunEnd::Ended(Ending::Killed { signal, core_dumped }) => Some((signal, core_dumped)),
-            RunEnd::Ended(Ending::Exited(_))
-            | RunEnd::NotStarted(_)
-            | RunEnd::StoppedBefore(_)
-            | RunEnd::Skipped { .. }
-            | RunEnd::Interrupted { .. } => None,
-        }
+        self.end.ending().and_then(Ending::death)
     }
 }
 

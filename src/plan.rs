@@ -22,8 +22,7 @@ use crate::schedule::Schedule;
 
 pub use files::{read_files, sift};
 pub use host::{Host, ThisHost};
-pub use resolve::{Expectations, span_to_mute};
-pub use resolve::{label, resolve};
+pub use resolve::{Expectations, label, longest_start_delay, resolve, span_to_mute};
 pub use state_dir::{state_dir_of, state_dir_to_read};
 
 /// One invocation, decided.
@@ -42,6 +41,10 @@ pub struct Plan {
     pub time_limit: Option<TimeLimit>,
     /// `--warn-after`; more than zero.
     pub warn_after: Option<Duration>,
+    /// `--retries` and `--retry-delay`.
+    pub retries: RetryRule,
+    /// By how much the start is put off, which `--jitter` limits.
+    pub start_delay: Duration,
     /// `--lock` and what belongs to it.
     pub overlap: Option<OverlapRule>,
     /// `--ok-codes` and `--warn-codes`.
@@ -141,6 +144,15 @@ pub struct TimeLimit {
     pub limit: Duration,
     /// From TERM to KILL.
     pub grace: Duration,
+}
+
+/// What happens after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RetryRule {
+    /// How often the command is run again at most.
+    pub retries: u32,
+    /// How long to wait before the first of them.
+    pub delay: Duration,
 }
 
 /// No second run of the label at the same time.

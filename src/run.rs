@@ -1,31 +1,26 @@
 //! The story of one run: claim, start, wait, commit, deliver, and say what nobody else was told.
 //! How cronward exits is settled when the command has ended; nothing behind that point can change it.
 
+mod attempts;
 mod onlooker;
 mod report;
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Deadline, Timestamp};
 use crate::config::Levels;
 use crate::diagnostics::say;
-use crate::expectation;
 use crate::job::{RunId, Signal};
 use crate::journal::{Claim, Journal, KeptPlan};
-use crate::outcome::{self, Ending, Exit, Outcome, Report, Run, RunEnd, Weight, status};
+use crate::outcome::{Exit, Run, RunEnd, status};
 use crate::plan::Plan;
-use crate::produced;
-use crate::run_report;
-use crate::sinks::{self, Sink};
-use crate::supervise::{self, Supervised, Task};
+use crate::sinks::Sink;
 use crate::sys::entry::SignalState;
 use crate::sys::signals;
-use onlooker::{LeftToDo, Onlooker};
+use attempts::{Attempted, Beginning};
+use onlooker::LeftToDo;
 use report::Ended;
 
 /// Runs the command of a plan, and reports on it. `levels` are what the plan was made of.
@@ -33,38 +28,23 @@ pub fn run(plan: &Arc<Plan>, levels: &Levels, sinks: &[Arc<dyn Sink>], caller: S
     let id = RunId::new();
     let mut journal = Journal::open(&plan.state_dir, &plan.job.label, &plan.job.host);
     journal.keep(KeptPlan::of(plan, levels));
-    let claimed = claim(plan, &mut journal, id, caller);
-    // Only now: a wait for the lock is no part of the run.
+    let claimed = put_off(plan, caller).and_then(|()| claim(plan, &mut journal, id, caller));
+    // Only now: to wait for one's time or for the lock is no part of the run.
     let started_at = Timestamp::now();
-    let (supervised, left_to_do) = match claimed {
+    let mut left_to_do = LeftToDo::default();
+    let attempted = match claimed {
         Err(Refusal::Unusable(reason)) => {
             say(format_args!("{}: {reason}", plan.job.label));
             return Exit::Code(status::CANNOT_RUN);
         }
-        Err(Refusal::Ended(end)) => (never_started(end), LeftToDo::default()),
+        Err(Refusal::Ended(end)) => Attempted::never(plan, end),
         Ok(overlap) => {
-            let last_words = journal.begin(id, started_at);
-            let environment = environment(plan, id, journal.report_path(id).as_deref());
-            let mut onlooker = Onlooker::new(plan, sinks, &mut journal, id, started_at);
-            let supervised = supervise::supervise(
-                Task {
-                    argv: &plan.job.command.argv(),
-                    environment: &environment,
-                    search_path: plan.search_path.as_deref(),
-                    own_group: plan.own_group,
-                    time_limit: plan.time_limit,
-                    signals: caller,
-                    last_words,
-                },
-                &mut onlooker,
-            );
-            // The next run may start: the lock is the job's, not the report's.
-            drop(overlap);
-            (supervised, onlooker.into_left_to_do())
+            let beginning = Beginning { plan, sinks, id, started_at, caller };
+            attempts::make(&beginning, &mut journal, overlap, &mut left_to_do)
         }
     };
     let deadline = Deadline::after(plan.flush_deadline);
-    let ended = conclude(plan, &journal, id, started_at, supervised);
+    let ended = conclude(plan, id, started_at, attempted);
     let exit = ended.run.exit();
     // The panic hook has said what there is to say; the command's status is what counts.
     let _ = catch_unwind(AssertUnwindSafe(|| {
@@ -84,6 +64,17 @@ enum Refusal {
 }
 
 type Overlap = Option<crate::journal::OverlapLock>;
+
+/// Waits for the run's time.
+fn put_off(plan: &Plan, caller: SignalState) -> Result<(), Refusal> {
+    if plan.start_delay.is_zero() {
+        return Ok(());
+    }
+    match stop_signal_within(plan.start_delay, caller) {
+        Some(signal) => Err(Refusal::Ended(RunEnd::StoppedBefore(signal))),
+        None => Ok(()),
+    }
+}
 
 /// The overlap lock, if the plan wants one.
 fn claim(plan: &Plan, journal: &mut Journal, id: RunId, caller: SignalState) -> Result<Overlap, Refusal> {
@@ -119,119 +110,29 @@ fn stop_signal_within(span: Duration, caller: SignalState) -> Option<Signal> {
     }
 }
 
-fn never_started(end: RunEnd) -> Supervised {
-    Supervised {
-        pid: None,
-        stop_signal: match end {
-            RunEnd::StoppedBefore(signal) => Some(signal),
-            RunEnd::Ended(_)
-            | RunEnd::NotStarted(_)
-            | RunEnd::Skipped { .. }
-            | RunEnd::Interrupted { .. } => None,
-        },
-        end,
-        usage: None,
-        wall_time: None,
-        timed_out: false,
-        forwarded_signal: None,
-    }
-}
-
-/// The environment of the job: as received but for the secrets of our sinks, and the facts of this run.
-fn environment(plan: &Plan, id: RunId, report: Option<&Path>) -> Vec<OsString> {
-    const SINKS: &[u8] = b"CRONWARD_SINK=";
-    let mut environment = plan.environment.clone();
-    for word in environment.iter_mut().filter(|word| word.as_bytes().starts_with(SINKS)) {
-        let seen = sinks::without_secrets(OsStr::from_bytes(&word.as_bytes()[SINKS.len()..]));
-        *word = OsString::from("CRONWARD_SINK=");
-        word.push(seen);
-    }
-    environment.push(format!("CRONWARD_RUN_ID={id}").into());
-    environment.push(format!("CRONWARD_RUN_LABEL={}", plan.job.label).into());
-    environment.push("CRONWARD_RUN_ATTEMPT=1".into());
-    if let Some(report) = report {
-        let mut word = OsString::from("CRONWARD_RUN_REPORT=");
-        word.push(report);
-        environment.push(word);
-    }
-    environment
-}
-
-/// Gives the run its outcome.
-fn conclude(
-    plan: &Plan,
-    journal: &Journal,
-    id: RunId,
-    started_at: Timestamp,
-    supervised: Supervised,
-) -> Ended {
-    let time_limit = plan.time_limit.filter(|_| supervised.timed_out).map(|time| time.limit);
-    let ended = outcome::Ended {
-        end: &supervised.end,
-        timed_out_after: time_limit,
-        stop_signal: supervised.stop_signal,
-    };
-    let (outcome, mut reason) = ended.judge(&plan.codes);
-    if let (Outcome::Signaled, RunEnd::Ended(Ending::Killed { signal: Signal::KILL, .. }), Some(pid)) =
-        (outcome, &supervised.end, supervised.pid)
-        && let Some(why) = supervise::out_of_memory(pid)
-    {
-        reason = Some(format!("killed by {}: {why}", Signal::KILL));
-    }
-    let attempts = match &supervised.end {
-        RunEnd::Skipped { .. } | RunEnd::StoppedBefore(_) => 0,
-        RunEnd::Ended(_) | RunEnd::NotStarted(_) | RunEnd::Interrupted { .. } => 1,
-    };
-    let mut run = Run {
+/// Puts together what is known of the run.
+fn conclude(plan: &Plan, id: RunId, started_at: Timestamp, attempted: Attempted) -> Ended {
+    let Attempted { earlier, last, judged, attempts, wall_time, usage } = attempted;
+    let mut problems = plan.problems.clone();
+    problems.extend(judged.complaints);
+    let run = Run {
         id,
         parent: plan.parent,
         started_at,
         ended_at: Some(Timestamp::now()),
-        wall_time: supervised.wall_time,
-        pid: supervised.pid,
+        wall_time,
+        pid: last.pid,
         attempts,
-        end: supervised.end,
-        timed_out: supervised.timed_out,
-        forwarded_signal: supervised.forwarded_signal,
-        stop_signal: supervised.stop_signal,
-        usage: supervised.usage,
-        report: Report::default(),
-        produced: Vec::new(),
-        outcome,
-        reason,
+        earlier,
+        end: last.end,
+        timed_out: last.timed_out,
+        forwarded_signal: last.forwarded_signal,
+        stop_signal: last.stop_signal,
+        usage,
+        report: judged.report,
+        produced: judged.produced,
+        outcome: judged.outcome,
+        reason: judged.reason,
     };
-    let mut problems = plan.problems.clone();
-    // What is looked at here is the user's; a defect of ours in looking must not cost the status.
-    let _ = catch_unwind(AssertUnwindSafe(|| {
-        if run.pid.is_some() {
-            problems.extend(take_report(journal, &mut run));
-        }
-        hold_to_expectations(plan, journal, &mut run);
-    }));
     Ended { run, problems }
-}
-
-/// Takes what the job has reported of itself; the complaints about it.
-fn take_report(journal: &Journal, run: &mut Run) -> Vec<String> {
-    let Some(path) = journal.report_path(run.id) else { return Vec::new() };
-    let Some((report, complaints)) = run_report::read(&path) else { return Vec::new() };
-    // A job that still writes to it writes to nobody; what cannot be removed is removed with the journal.
-    let _ = std::fs::remove_file(&path);
-    run.report = report;
-    complaints
-}
-
-/// A run that ended well and has not done what was expected of it is suspect.
-fn hold_to_expectations(plan: &Plan, journal: &Journal, run: &mut Run) {
-    if run.outcome.weight() != Weight::Success {
-        return;
-    }
-    let mut unmet = expectation::unmet(&plan.expectations, run.wall_time, &run.report);
-    if !plan.products.is_empty() {
-        let last_good = |pattern: &str| journal.last_good_size(pattern);
-        let (produced, missing) = produced::look(&plan.products, run.started_at, &last_good);
-        run.produced = produced;
-        unmet.extend(missing);
-    }
-    (run.outcome, run.reason) = expectation::judge(run.outcome, run.reason.take(), &unmet);
 }

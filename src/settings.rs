@@ -18,6 +18,12 @@ pub enum Setting {
     KillAfter,
     /// `--warn-after`
     WarnAfter,
+    /// `--retries`
+    Retries,
+    /// `--retry-delay`
+    RetryDelay,
+    /// `--jitter`
+    Jitter,
     /// `--lock`
     Lock,
     /// `--lock-wait`
@@ -114,7 +120,7 @@ pub struct Row {
 }
 
 /// How many options there are.
-pub const COUNT: usize = 33;
+pub const COUNT: usize = 36;
 
 const fn row(
     setting: Setting,
@@ -143,6 +149,9 @@ pub static TABLE: [Row; COUNT] = [
     row(S::Timeout, "timeout", One("DUR"), OfTheRun, "TERM, then KILL, to all the job started after so long [default: 0s, never]"),
     row(S::KillAfter, "kill-after", One("DUR"), OfTheRun, "from TERM to KILL after a timeout [default: 10s]"),
     row(S::WarnAfter, "warn-after", One("DUR"), OfTheRun, "report run.overdue each time the job has run that much longer [default: never]"),
+    row(S::Retries, "retries", One("N"), OfTheRun, "run it again after a failure, so many times at most [default: 0]"),
+    row(S::RetryDelay, "retry-delay", One("DUR"), OfTheRun, "wait before the first of them, twice as long before each next [default: 10s]"),
+    row(S::Jitter, "jitter", One("DUR"), OfTheRun, "start later by less than that, always the same for this host and label"),
     row(S::Lock, "lock", Nothing, OfTheRun, "no second run of this label at the same time; needs --label"),
     row(S::LockWait, "lock-wait", One("DUR"), OfTheRun, "how long --lock waits for the other run to end [default: 0s]"),
     row(S::LockExit, "lock-exit", One("N"), OfTheRun, "exit status of a run that --lock skipped [default: 75]"),

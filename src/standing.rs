@@ -33,6 +33,17 @@ pub struct Expected<'a> {
     pub max_age: Option<Duration>,
     /// How long a run may take.
     pub time_max: Option<Duration>,
+    /// By how much runs start later than they are due.
+    pub start_delay: Duration,
+}
+
+impl Moment<'_> {
+    /// The moment to look at runs that are put off by so much: as many earlier, as the runs are then taken to be,
+    /// too.
+    pub fn earlier_by(&self, span: Duration) -> Self {
+        let booted = self.booted.map(|booted| booted.earlier_by(span));
+        Self { now: self.now.earlier_by(span), booted, ..*self }
+    }
 }
 
 impl<'a> Expected<'a> {
@@ -42,6 +53,7 @@ impl<'a> Expected<'a> {
             schedule: plan.schedule.as_ref(),
             max_age: plan.max_age,
             time_max: time_max(&plan.expectations),
+            start_delay: plan.start_delay,
         }
     }
 }
@@ -97,7 +109,10 @@ pub fn troubles(
     moment: &Moment<'_>,
 ) -> Vec<Trouble> {
     let alive: Vec<&UnderWayNow> = under_way.iter().filter(|run| run.alive).collect();
-    let missed = expected.schedule.and_then(|schedule| missed(history, &alive, schedule, moment));
+    let missed = expected.schedule.and_then(|schedule| {
+        let last = history.last.as_ref()?;
+        missed(last, &alive, schedule, expected.start_delay, moment)
+    });
     let stale = expected.max_age.and_then(|max_age| stale(history, &alive, max_age, moment.now));
     let hung = expected.time_max.into_iter().flat_map(|max| {
         alive.iter().filter_map(move |run| {
@@ -108,20 +123,20 @@ pub fn troubles(
     missed.into_iter().chain(stale).chain(hung).collect()
 }
 
+/// A job that was never on record, and so has no last run, has a crontab to be looked for in, and nothing here.
 fn missed(
-    history: &History,
+    last: &LastRun,
     alive: &[&UnderWayNow],
     schedule: &Schedule,
+    start_delay: Duration,
     moment: &Moment<'_>,
 ) -> Option<Trouble> {
-    // A job that was never on record has a crontab to be looked for in, and nothing here. While a run is
-    // under way another need not come: systemd does not start a second one, and a lock skips it.
-    let last = history.last.as_ref()?;
+    // While a run is under way another need not come: systemd does not start a second one, and a lock skips it.
     if !alive.is_empty() {
         return None;
     }
-    let due = overdue(schedule, moment)?;
-    (due > covered_until(last)).then(|| Trouble::Missed {
+    let due = overdue(schedule, &moment.earlier_by(start_delay))?;
+    (due > covered_until(last).earlier_by(start_delay)).then(|| Trouble::Missed {
         due,
         last: Some(last.ended_at),
         schedule: schedule.to_string(),
@@ -174,17 +189,19 @@ fn stale(history: &History, alive: &[&UnderWayNow], max_age: Duration, now: Time
 /// to end; it is asked only if there is something to look for.
 pub fn missed_since(
     schedule: &Schedule,
+    start_delay: Duration,
     last_check: Timestamp,
     on_record_since: Timestamp,
     troubles: &[Trouble],
     moment: &Moment<'_>,
     runs: impl FnOnce(Timestamp) -> Vec<(Timestamp, Timestamp)>,
 ) -> Vec<Timestamp> {
-    let then = Moment { now: last_check, booted: None, ..*moment };
-    let (Some(from), Some(latest)) = (overdue(schedule, &then), overdue(schedule, moment)) else {
+    let moment = moment.earlier_by(start_delay);
+    let then = Moment { now: last_check.earlier_by(start_delay), booted: None, ..moment };
+    let (Some(from), Some(latest)) = (overdue(schedule, &then), overdue(schedule, &moment)) else {
         return Vec::new();
     };
-    let from = from.max(on_record_since);
+    let from = from.max(on_record_since.earlier_by(start_delay));
     let mut between = schedule
         .due_between(from, latest, moment.zone)
         .take(MISSED_MAX)
@@ -193,7 +210,8 @@ pub fn missed_since(
     if between.peek().is_none() {
         return Vec::new();
     }
-    let runs = runs(from);
+    let put_back = |at: Timestamp| at.earlier_by(start_delay);
+    let runs: Vec<_> = runs(from).into_iter().map(|(start, end)| (put_back(start), put_back(end))).collect();
     let came = |due: Timestamp| {
         let early = Timestamp::from_millis(due.as_millis() - EARLY);
         let next = schedule.due_after(due, moment.zone).unwrap_or(moment.now);

@@ -161,7 +161,8 @@ impl Check<'_> {
             let under_way = remembered.under_way.iter().map(|run| (run.started_at, self.moment.now));
             ended.into_iter().chain(under_way).collect()
         };
-        standing::missed_since(schedule, last, since, troubles, &self.moment, runs).len()
+        standing::missed_since(schedule, expected.start_delay, last, since, troubles, &self.moment, runs)
+            .len()
     }
 
     /// Remembers how a job stands, to be told with all that go to the same sinks.
@@ -241,6 +242,7 @@ fn of_other(user: &str, entry: &Entry, moment: &Moment<'_>) -> Finding {
         schedule: expectations.schedule.as_ref(),
         max_age: expectations.max_age,
         time_max: time_max(&expectations.expectations),
+        start_delay: expectations.start_delay,
     };
     let known = AfterAll::of(remembered, &expected, moment);
     assess(&entry.label, Some(user), &known.known(0), &expected, moment)

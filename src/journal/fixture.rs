@@ -128,6 +128,7 @@ pub(crate) fn ended(outcome: Outcome) -> Run {
         wall_time: Some(Duration::from_millis(100)),
         pid: Some(4711),
         attempts: 1,
+        earlier: Vec::new(),
         end,
         timed_out: outcome == Outcome::TimedOut,
         forwarded_signal: None,

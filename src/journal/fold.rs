@@ -87,6 +87,7 @@ pub(super) fn lost_run(begun: &Begun, host: &str, boot: Option<Timestamp>) -> Ru
         wall_time: None,
         pid: Some(*pid),
         attempts: 1,
+        earlier: Vec::new(),
         end: RunEnd::Interrupted { reason: reason.clone() },
         timed_out: false,
         forwarded_signal: None,

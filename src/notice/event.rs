@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 use super::{Cause, Finished, News, Notice, Start};
 use crate::base64::base64;
 use crate::job::{CommandLine, Tag};
-use crate::outcome::{Produced, Run, Usage};
+use crate::outcome::{Attempt, Produced, Run, Usage};
 use crate::plan::{JobFacts, Privacy};
 use crate::policy::Alert;
 use crate::program::Changed;
@@ -53,6 +53,14 @@ pub fn reason_for<'a>(job: &JobFacts, run: &'a Run, audience: Audience) -> Optio
     match audience {
         Audience::Away if job.privacy.sensitive => None,
         Audience::Local | Audience::Away => run.reason.as_deref(),
+    }
+}
+
+/// The same of an attempt that was not the last.
+fn attempt_reason_for<'a>(job: &JobFacts, attempt: &'a Attempt, audience: Audience) -> Option<&'a str> {
+    match audience {
+        Audience::Away if job.privacy.sensitive => None,
+        Audience::Local | Audience::Away => attempt.reason.as_deref(),
     }
 }
 
@@ -100,6 +108,8 @@ struct RunFields<'a> {
     duration_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     attempts: Option<u32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    earlier_attempts: Vec<AttemptFields<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -132,6 +142,23 @@ struct RunFields<'a> {
     also_produced: Vec<ProducedFields<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     consecutive_failures: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct AttemptFields<'a> {
+    started_at: String,
+    duration_ms: f64,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit_code: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signal: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signal_number: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    core_dumped: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -296,6 +323,7 @@ impl<'a> RunFields<'a> {
             ended_at: run.ended_at.map(|at| at.to_string()),
             duration_ms: run.wall_time.map(millis),
             attempts: (run.attempts > 0).then_some(run.attempts),
+            earlier_attempts: run.earlier.iter().map(|one| AttemptFields::of(job, one, audience)).collect(),
             outcome: Some(run.outcome.as_str()),
             exit_code: run.exit_code(),
             signal: death.map(|(signal, _)| signal.to_string()),
@@ -333,6 +361,22 @@ impl<'a> ProducedFields<'a> {
             path: found.path.to_string_lossy(),
             path_base64: (!is_text).then(|| base64(bytes)),
             bytes: found.bytes,
+        }
+    }
+}
+
+impl<'a> AttemptFields<'a> {
+    fn of(job: &JobFacts, attempt: &'a Attempt, audience: Audience) -> Self {
+        let death = attempt.ending.death();
+        Self {
+            started_at: attempt.started_at.to_string(),
+            duration_ms: millis(attempt.wall_time),
+            outcome: attempt.outcome.as_str(),
+            exit_code: attempt.ending.exit_code(),
+            signal: death.map(|(signal, _)| signal.to_string()),
+            signal_number: death.map(|(signal, _)| signal.0),
+            core_dumped: death.map(|(_, core_dumped)| core_dumped),
+            reason: attempt_reason_for(job, attempt, audience),
         }
     }
 }

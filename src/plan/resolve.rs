@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::state_dir::state_dir;
 use super::values::{self, bad, fill, read};
 use super::{
-    Host, JobFacts, OverlapRule, Plan, Privacy, Severity, Summary, TimeLimit, Variables, bands, lists,
+    Host, JobFacts, OverlapRule, Plan, Privacy, RetryRule, Severity, Summary, TimeLimit, Variables, bands,
+    lists,
 };
 use crate::config::{Configured, Levels, Surroundings};
 use crate::expectation::Expectation;
@@ -23,6 +24,8 @@ use crate::settings::{Setting, UsageError};
 const KILL_AFTER: Duration = Duration::from_secs(10);
 /// Longest time for everything after the job.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
+/// Wait before the first retry.
+const RETRY_DELAY: Duration = Duration::from_secs(10);
 const NAMESPACE: &str = "cronward";
 const ALERT_KEY: &str = "{host}/{label}";
 
@@ -43,9 +46,12 @@ pub(super) fn decide(
     levels: &Levels,
     host: &dyn Host,
 ) -> Result<Plan, UsageError> {
+    let job = job_facts(command, levels, host.name())?;
     Ok(Plan {
         time_limit: time_limit(levels)?,
         warn_after: read(levels, Setting::WarnAfter, "duration", values::positive_duration)?,
+        retries: retry_rule(levels)?,
+        start_delay: start_delay(levels, &job.host, &job.label)?,
         overlap: overlap(levels)?,
         codes: codes(levels)?,
         expectations: lists::of_nearest_level(levels, Setting::Expect, "band", bands::expectation)?,
@@ -58,7 +64,7 @@ pub(super) fn decide(
         flush_deadline: duration(levels, Setting::FlushDeadline)?.unwrap_or(FLUSH_DEADLINE),
         own_group: switch(levels, Setting::OwnGroup)?,
         summary: summary(levels)?,
-        job: Arc::new(job_facts(command, levels, host.name())?),
+        job: Arc::new(job),
         parent: surroundings.outer_run,
         environment: surroundings.for_job,
         search_path: surroundings.search_path,
@@ -77,6 +83,8 @@ pub struct Expectations {
     pub max_age: Option<Duration>,
     /// `--expect`.
     pub expectations: Vec<Expectation>,
+    /// The most by which `--jitter` puts runs off.
+    pub start_delay: Duration,
 }
 
 impl Expectations {
@@ -87,6 +95,7 @@ impl Expectations {
             max_age: read(levels, Setting::MaxAge, "duration", values::positive_duration).ok().flatten(),
             expectations: lists::of_nearest_level(levels, Setting::Expect, "band", bands::expectation)
                 .unwrap_or_default(),
+            start_delay: duration(levels, Setting::Jitter).ok().flatten().unwrap_or_default(),
         }
     }
 }
@@ -98,6 +107,11 @@ impl Expectations {
 pub fn span_to_mute(text: &OsStr) -> Result<Duration, UsageError> {
     let text = text.to_string_lossy();
     values::duration(&text).map_err(|why| UsageError::new(format!("bad duration '{text}': {why}")))
+}
+
+/// The most by which a run of this `--jitter` can be put off; nothing if it means nothing.
+pub fn longest_start_delay(jitter: Option<&OsStr>) -> Duration {
+    jitter.and_then(|text| values::duration(&text.to_string_lossy()).ok()).unwrap_or_default()
 }
 
 fn job_facts(command: CommandLine, levels: &Levels, host: String) -> Result<JobFacts, UsageError> {
@@ -146,6 +160,16 @@ fn time_limit(levels: &Levels) -> Result<Option<TimeLimit>, UsageError> {
     let grace = duration(levels, Setting::KillAfter)?.unwrap_or(KILL_AFTER);
     let limit = duration(levels, Setting::Timeout)?.filter(|limit| !limit.is_zero());
     Ok(limit.map(|limit| TimeLimit { limit, grace }))
+}
+
+fn retry_rule(levels: &Levels) -> Result<RetryRule, UsageError> {
+    let retries = read(levels, Setting::Retries, "count", values::count_or_none)?;
+    let delay = duration(levels, Setting::RetryDelay)?;
+    Ok(RetryRule { retries: retries.unwrap_or(0), delay: delay.unwrap_or(RETRY_DELAY) })
+}
+
+fn start_delay(levels: &Levels, host: &str, label: &Label) -> Result<Duration, UsageError> {
+    Ok(duration(levels, Setting::Jitter)?.map_or(Duration::ZERO, |jitter| label.share_of(host, jitter)))
 }
 
 fn overlap(levels: &Levels) -> Result<Option<OverlapRule>, UsageError> {

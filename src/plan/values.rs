@@ -132,6 +132,14 @@ pub fn count(text: &str) -> Result<NonZeroU32, String> {
     whole_number(text).ok_or_else(|| "write a number of 1 or more".to_owned())
 }
 
+/// A count that may be none at all.
+///
+/// # Errors
+/// In words.
+pub fn count_or_none(text: &str) -> Result<u32, String> {
+    whole_number(text).ok_or_else(|| "write a number of 0 or more".to_owned())
+}
+
 /// What opens an alert.
 ///
 /// # Errors

@@ -39,6 +39,7 @@ fn run(outcome: Outcome, started_at: Timestamp) -> Run {
         wall_time: None,
         pid: None,
         attempts: 1,
+        earlier: Vec::new(),
         end: RunEnd::Ended(Ending::Exited(0)),
         timed_out: false,
         forwarded_signal: None,

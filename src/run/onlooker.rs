@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
+use super::attempts::Beginning;
 use crate::attend::{self, judge, say_unconfirmed};
 use crate::clock::{Deadline, Timestamp};
 use crate::expectation::time_max;
 use crate::human;
-use crate::job::RunId;
 use crate::journal::{Amendment, Journal, UnderWayNow};
 use crate::notice::{Notice, Overdue, Start};
 use crate::plan::Plan;
@@ -35,8 +35,8 @@ pub struct Onlooker<'a> {
     journal: &'a mut Journal,
     moments: Moments,
     start: Start,
-    announcement: Announcement,
-    overdue: Vec<Receiver<()>>,
+    left: &'a mut LeftToDo,
+    is_first: bool,
 }
 
 /// What is left to do when the command has ended.
@@ -78,23 +78,17 @@ impl Moments {
 }
 
 impl<'a> Onlooker<'a> {
-    /// For a run that is about to start.
+    /// For an attempt that is about to start.
     pub fn new(
-        plan: &'a Arc<Plan>,
-        sinks: &'a [Arc<dyn Sink>],
+        run: &'a Beginning<'_>,
         journal: &'a mut Journal,
-        id: RunId,
-        started_at: Timestamp,
+        left: &'a mut LeftToDo,
+        is_first: bool,
     ) -> Self {
+        let Beginning { plan, sinks, id, started_at, .. } = *run;
         let moments = Moments { max: time_max(&plan.expectations), every: plan.warn_after };
         let start = Start { id, parent: plan.parent, pid: 0, started_at };
-        let announcement = Announcement::default();
-        Self { plan, sinks, journal, moments, start, announcement, overdue: Vec::new() }
-    }
-
-    /// The command has ended.
-    pub fn into_left_to_do(self) -> LeftToDo {
-        LeftToDo { announcement: self.announcement, overdue: self.overdue }
+        Self { plan, sinks, journal, moments, start, left, is_first }
     }
 
     /// Makes the record of the start durable, on a thread of its own: a disk that hangs must not
@@ -109,8 +103,9 @@ impl<'a> Onlooker<'a> {
     /// Says that the run takes too long, on a thread of its own; and if it is longer than expected, asks
     /// what becomes of the alert.
     fn say_overdue(&mut self, moment: Duration) {
-        self.overdue.retain(|done| done.try_recv() == Err(mpsc::TryRecvError::Empty));
-        if self.overdue.len() >= OVERDUE_MAX && !self.moments.is_max(moment) {
+        let in_flight = &mut self.left.overdue;
+        in_flight.retain(|done| done.try_recv() == Err(mpsc::TryRecvError::Empty));
+        if in_flight.len() >= OVERDUE_MAX && !self.moments.is_max(moment) {
             return;
         }
         let max = self.moments.max.filter(|_| self.moments.is_max(moment));
@@ -127,7 +122,7 @@ impl<'a> Onlooker<'a> {
             let _ = over.send(());
         };
         if std::thread::Builder::new().stack_size(STACK).spawn(work).is_ok() {
-            self.overdue.push(done);
+            self.left.overdue.push(done);
         }
     }
 }
@@ -135,8 +130,11 @@ impl<'a> Onlooker<'a> {
 impl Witness for Onlooker<'_> {
     fn started(&mut self, pid: u32) {
         self.start.pid = pid;
+        if !self.is_first {
+            return;
+        }
         let start = || Notice::started(Arc::clone(&self.plan.job), self.start.clone());
-        self.announcement = delivery::announce(self.sinks, start);
+        self.left.announcement = delivery::announce(self.sinks, start);
         self.journal.read_ahead();
     }
 

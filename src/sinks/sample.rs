@@ -44,6 +44,7 @@ pub fn run(outcome: Outcome, code: u8, reason: Option<&str>) -> Run {
         wall_time: Some(Duration::from_micros(12_750)),
         pid: Some(4711),
         attempts: 1,
+        earlier: Vec::new(),
         end: RunEnd::Ended(Ending::Exited(code)),
         timed_out: false,
         forwarded_signal: None,

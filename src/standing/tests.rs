@@ -146,6 +146,8 @@ struct Year<'a> {
     zone: &'a TimeZone,
     /// From one check to the next, in milliseconds.
     every: i64,
+    /// By how much every run is put off, in milliseconds.
+    start_delay: i64,
 }
 
 /// What the checks of a year found.
@@ -164,20 +166,22 @@ impl Year<'_> {
     /// Lives through it: what was missed, and what was found. Of the run at each due time, `comes` says by
     /// how much it is late and how long it takes, in milliseconds; or nothing.
     fn live(&self, mut comes: impl FnMut(Timestamp) -> Option<(i64, i64)>) -> (Vec<Timestamp>, Found) {
-        let expected = Expected { schedule: Some(self.schedule), ..Expected::default() };
-        let mut runs = vec![(at(YEAR_BEGINS), at(YEAR_BEGINS + 1))];
+        let start_delay = Duration::from_millis(self.start_delay as u64);
+        let expected = Expected { schedule: Some(self.schedule), start_delay, ..Expected::default() };
+        let first = YEAR_BEGINS + self.start_delay;
+        let mut runs = vec![(at(first), at(first + 1))];
         let mut absent = Vec::new();
         for due in self.schedule.due_between(at(YEAR_BEGINS + 1), at(YEAR_ENDS), self.zone) {
             match comes(due) {
                 Some((late, took)) => {
-                    let start = due.as_millis() + late;
+                    let start = due.as_millis() + self.start_delay + late;
                     runs.push((at(start), at(start + took)));
                 }
                 None => absent.push(due),
             }
         }
         let (mut found, mut open, mut ended, mut last_check) = (Found::default(), false, 0, None);
-        for now in (YEAR_BEGINS + 7_000..YEAR_ENDS).step_by(self.every as usize) {
+        for now in (first + 7_000..YEAR_ENDS).step_by(self.every as usize) {
             let moment = moment(now, self.zone);
             while ended < runs.len() && runs[ended].1 <= at(now) {
                 ended += 1;
@@ -193,6 +197,7 @@ impl Year<'_> {
                 let known = |from| runs[..started].iter().filter(|(_, end)| *end > from).copied().collect();
                 found.missed.extend(missed_since(
                     self.schedule,
+                    start_delay,
                     last_check,
                     at(YEAR_BEGINS),
                     &troubles,
@@ -232,8 +237,8 @@ const ZONES: [&str; 2] = ["Europe/Berlin", "America/New_York"];
 fn a_year_in_which_every_run_comes_raises_no_alarm() {
     for (text, name) in SCHEDULES.iter().flat_map(|text| ZONES.map(|zone| (*text, zone))) {
         let (schedule, zone) = (schedule(text), zone(name));
-        for every in [10 * MINUTE, 7 * HOUR] {
-            let year = Year { schedule: &schedule, zone: &zone, every };
+        for (every, start_delay) in [(10 * MINUTE, 0), (10 * MINUTE, 50 * MINUTE), (7 * HOUR, 0)] {
+            let year = Year { schedule: &schedule, zone: &zone, every, start_delay };
             // Up to half a minute late, as on a busy host.
             let (_, found) = year.live(|due| Some((due.as_millis() / MINUTE * 7 % 30_000, 20_000)));
             assert_eq!(found, Found::default(), "'{text}' in {name}, a check every {} min", every / MINUTE);
@@ -247,7 +252,7 @@ fn assert_found(absent: &[Timestamp], found: &Found, every: i64, what: &str) {
     once.sort();
     assert!(once.windows(2).all(|pair| pair[0] != pair[1]), "{what}: each once, of {once:?}");
     assert!(once.iter().all(|due| absent.contains(due)), "{what}: a false alarm in {once:?}");
-    let last_check = YEAR_ENDS - every - 20 * MINUTE;
+    let last_check = YEAR_ENDS - every - 90 * MINUTE;
     let unseen: Vec<_> =
         absent.iter().filter(|due| due.as_millis() <= last_check && !once.contains(due)).collect();
     assert!(unseen.is_empty(), "{what}: not found: {unseen:?}");
@@ -257,8 +262,8 @@ fn assert_found(absent: &[Timestamp], found: &Found, every: i64, what: &str) {
 fn every_run_of_a_year_that_does_not_come_is_found_once() {
     for (text, name) in SCHEDULES.iter().flat_map(|text| ZONES.map(|zone| (*text, zone))) {
         let (schedule, zone) = (schedule(text), zone(name));
-        for every in [10 * MINUTE, 5 * HOUR] {
-            let year = Year { schedule: &schedule, zone: &zone, every };
+        for (every, start_delay) in [(10 * MINUTE, 0), (5 * HOUR, 0), (10 * MINUTE, 50 * MINUTE)] {
+            let year = Year { schedule: &schedule, zone: &zone, every, start_delay };
             let mut number = 0;
             let (absent, found) = year.live(|_| {
                 number += 1;
@@ -278,7 +283,7 @@ fn every_run_of_a_year_that_does_not_come_is_found_once() {
 #[test]
 fn an_outage_is_one_alert_however_many_runs_it_costs() {
     let (schedule, zone) = (schedule("0 * * * *"), zone("Europe/Berlin"));
-    let year = Year { schedule: &schedule, zone: &zone, every: 10 * MINUTE };
+    let year = Year { schedule: &schedule, zone: &zone, every: 10 * MINUTE, start_delay: 0 };
     let outage = YEAR_BEGINS + 80 * DAY..YEAR_BEGINS + 90 * DAY;
     let (absent, found) = year.live(|due| (!outage.contains(&due.as_millis())).then_some((5_000, 20_000)));
     assert_eq!((absent.len(), found.missed.len(), found.openings), (240, 240, 1));
@@ -305,7 +310,7 @@ proptest! {
     ) {
         let (schedule, zone) = (schedule(text), zone(name));
         let every = every * MINUTE;
-        let year = Year { schedule: &schedule, zone: &zone, every };
+        let year = Year { schedule: &schedule, zone: &zone, every, start_delay: 0 };
         let share = |due: Timestamp| (due.as_millis() - YEAR_BEGINS) as f64 / (365 * DAY) as f64;
         let (absent, found) = year.live(|due| {
             let near = lost.iter().any(|at| (share(due) - at).abs() < 0.002);

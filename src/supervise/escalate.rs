@@ -56,12 +56,13 @@ pub struct Escalation {
     timed_out: bool,
     forwarded: Option<Signal>,
     stop: Option<Signal>,
+    told_to_stop: bool,
 }
 
 impl Escalation {
     /// For a command in cronward's process group, or in one of its own.
     pub fn new(own_group: bool) -> Self {
-        Self { own_group, timed_out: false, forwarded: None, stop: None }
+        Self { own_group, timed_out: false, forwarded: None, stop: None, told_to_stop: false }
     }
 
     /// Whether the time limit was reached.
@@ -78,6 +79,11 @@ impl Escalation {
     /// any time limit was reached.
     pub fn stop(&self) -> Option<Signal> {
         self.stop
+    }
+
+    /// Whether a signal that asks to stop has come at all, after a time limit, too.
+    pub fn told_to_stop(&self) -> bool {
+        self.told_to_stop
     }
 
     /// Decides.
@@ -103,8 +109,11 @@ impl Escalation {
         if ignored || origin == Origin::Job || !is_forwarded(signal) {
             return Action::Nothing;
         }
-        if signal.asks_to_stop() && !self.timed_out {
-            self.stop.get_or_insert(signal);
+        if signal.asks_to_stop() {
+            self.told_to_stop = true;
+            if !self.timed_out {
+                self.stop.get_or_insert(signal);
+            }
         }
         // In the shared group the terminal has signalled the command itself.
         if origin == Origin::Terminal && !self.own_group {
@@ -211,6 +220,7 @@ mod tests {
         assert_eq!(escalation.on(Event::LimitReached), Action::Terminate);
         assert_eq!(escalation.on(from(Origin::Outside, libc::SIGTERM)), Action::Forward(Signal::TERM));
         assert_eq!((escalation.timed_out(), escalation.stop()), (true, None));
+        assert!(escalation.told_to_stop());
         assert_eq!(escalation.on(Event::GraceOver), Action::Kill);
     }
 

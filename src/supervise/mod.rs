@@ -69,8 +69,33 @@ pub struct Supervised {
     pub timed_out: bool,
     /// The first signal that was handed on.
     pub forwarded_signal: Option<Signal>,
-    /// The first HUP, INT, QUIT or TERM that reached cronward.
+    /// The first HUP, INT, QUIT or TERM that reached cronward before any time limit did.
     pub stop_signal: Option<Signal>,
+    /// Whether such a signal has reached cronward at all.
+    pub told_to_stop: bool,
+}
+
+impl Supervised {
+    /// A command that was not started.
+    pub fn never(end: RunEnd) -> Self {
+        let stop_signal = match end {
+            RunEnd::StoppedBefore(signal) => Some(signal),
+            RunEnd::Ended(_)
+            | RunEnd::NotStarted(_)
+            | RunEnd::Skipped { .. }
+            | RunEnd::Interrupted { .. } => None,
+        };
+        Self {
+            pid: None,
+            end,
+            usage: None,
+            wall_time: None,
+            timed_out: false,
+            forwarded_signal: None,
+            stop_signal,
+            told_to_stop: stop_signal.is_some(),
+        }
+    }
 }
 
 /// How often everything is killed once more that was born while it was being killed, and how long
@@ -78,65 +103,72 @@ pub struct Supervised {
 const KILL_PASSES: u32 = 50;
 const KILL_PAUSE: Duration = Duration::from_millis(5);
 
-/// Runs a command to its end.
-pub fn supervise(task: Task<'_>, witness: &mut dyn Witness) -> Supervised {
-    let is_init = std::process::id() == 1;
-    // Only a time limit needs the whole tree. Without one, orphans of the command go to whom they
-    // would go without cronward.
-    let adopts = is_init || (task.time_limit.is_some() && process::adopt_orphans());
-    let strangers = if adopts && process::has_children() { own_children() } else { Vec::new() };
-    let stopwatch = Stopwatch::start();
-    let started = process::spawn(&Exec {
-        argv: task.argv,
-        environment: task.environment,
-        search_path: task.search_path,
-        stdio: [None; 3],
-        own_group: task.own_group,
-        signals: task.signals,
-        last_words: task.last_words,
-    });
-    let pid = match started {
-        Ok(pid) => pid,
-        Err(error) => {
-            return Supervised {
-                pid: None,
-                end: RunEnd::NotStarted(start_failure::explain(error, task.argv, task.search_path)),
-                usage: None,
-                wall_time: None,
-                timed_out: false,
-                forwarded_signal: None,
-                stop_signal: None,
-            };
+/// Who runs one command after the other, and knows whose children are whose.
+pub struct Supervisor {
+    adopts: bool,
+    /// Children that cronward had before, as after `sleep 100 & exec cronward …`.
+    strangers: Vec<u32>,
+}
+
+impl Supervisor {
+    /// Before the first command is started.
+    pub fn new(has_time_limit: bool) -> Self {
+        let is_init = std::process::id() == 1;
+        // Only a time limit needs the whole tree. Without one, orphans of the command go to whom they
+        // would go without cronward.
+        let adopts = is_init || (has_time_limit && process::adopt_orphans());
+        let strangers = if adopts && process::has_children() { own_children() } else { Vec::new() };
+        Self { adopts, strangers }
+    }
+
+    /// Runs a command to its end.
+    pub fn supervise(&self, task: Task<'_>, witness: &mut dyn Witness) -> Supervised {
+        let stopwatch = Stopwatch::start();
+        let started = process::spawn(&Exec {
+            argv: task.argv,
+            environment: task.environment,
+            search_path: task.search_path,
+            stdio: [None; 3],
+            own_group: task.own_group,
+            signals: task.signals,
+            last_words: task.last_words,
+        });
+        let pid = match started {
+            Ok(pid) => pid,
+            Err(error) => {
+                let failure = start_failure::explain(error, task.argv, task.search_path);
+                return Supervised::never(RunEnd::NotStarted(failure));
+            }
+        };
+        let mut watch = Watch {
+            pid,
+            own_group: task.own_group,
+            stopwatch,
+            supervisor: self,
+            escalation: Escalation::new(task.own_group),
+            reaped: None,
+            timers: Timers {
+                moment: None,
+                limit: task.time_limit.map(|time| Deadline::after(time.limit)),
+                grace: None,
+            },
+            grace: task.time_limit.map_or(Duration::ZERO, |time| time.grace),
+        };
+        quietly(|| witness.started(pid));
+        watch.wait_for_moment(witness, Duration::ZERO);
+        // A defect of ours is no reason to lose the command: then it is waited for and no more.
+        let reaped = catch_unwind(AssertUnwindSafe(|| watch.wait(witness)))
+            .unwrap_or_else(|_| just_wait(pid, stopwatch));
+        Supervised {
+            pid: Some(pid),
+            end: reaped.end,
+            usage: reaped.usage,
+            wall_time: Some(reaped.wall_time),
+            timed_out: watch.escalation.timed_out(),
+            forwarded_signal: watch.escalation.forwarded(),
+            stop_signal: watch.escalation.stop(),
+            told_to_stop: watch.escalation.told_to_stop(),
         }
-    };
-    let mut watch = Watch {
-        pid,
-        own_group: task.own_group,
-        stopwatch,
-        adopts,
-        strangers,
-        escalation: Escalation::new(task.own_group),
-        reaped: None,
-        timers: Timers {
-            moment: None,
-            limit: task.time_limit.map(|time| Deadline::after(time.limit)),
-            grace: None,
-        },
-        grace: task.time_limit.map_or(Duration::ZERO, |time| time.grace),
-    };
-    quietly(|| witness.started(pid));
-    watch.wait_for_moment(witness, Duration::ZERO);
-    // A defect of ours is no reason to lose the command: then it is waited for and no more.
-    let reaped =
-        catch_unwind(AssertUnwindSafe(|| watch.wait(witness))).unwrap_or_else(|_| just_wait(pid, stopwatch));
-    Supervised {
-        pid: Some(pid),
-        end: reaped.end,
-        usage: reaped.usage,
-        wall_time: Some(reaped.wall_time),
-        timed_out: watch.escalation.timed_out(),
-        forwarded_signal: watch.escalation.forwarded(),
-        stop_signal: watch.escalation.stop(),
     }
 }
 
@@ -192,20 +224,18 @@ struct Reaped {
 }
 
 /// A command under supervision.
-struct Watch {
+struct Watch<'a> {
+    supervisor: &'a Supervisor,
     pid: u32,
     own_group: bool,
     stopwatch: Stopwatch,
-    adopts: bool,
-    /// Children that cronward had before, as after `sleep 100 & exec cronward …`.
-    strangers: Vec<u32>,
     escalation: Escalation,
     reaped: Option<Reaped>,
     timers: Timers,
     grace: Duration,
 }
 
-impl Watch {
+impl Watch<'_> {
     /// The loop: asleep until a signal comes or a timer runs out. After a timeout it also outlives
     /// the command until everything that the command started is gone.
     fn wait(&mut self, witness: &mut dyn Witness) -> Reaped {
@@ -250,7 +280,7 @@ impl Watch {
 
     /// Takes what wait4(2) has to say. SIGCHLD coalesces, so one of it may stand for many children.
     fn collect(&mut self) {
-        if !self.adopts {
+        if !self.supervisor.adopts {
             let change = process::reap(self.pid, Wait::Now);
             return self.changed(change);
         }
@@ -313,7 +343,7 @@ impl Watch {
 
     /// Everything that the command started and that lives, itself included.
     fn descendants(&self) -> Vec<u32> {
-        descendants(std::process::id(), &self.strangers, &parents())
+        descendants(std::process::id(), &self.supervisor.strangers, &parents())
     }
 
     /// TERM to all, then CONT, so that a stopped one can die. What was born meanwhile is found by

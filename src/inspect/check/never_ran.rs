@@ -13,6 +13,7 @@ use crate::crontab::{WrappedJob, wrapped_jobs};
 use crate::human;
 use crate::notice::Health;
 use crate::os_error;
+use crate::plan;
 use crate::settings::Setting;
 use crate::standing::{Moment, overdue};
 
@@ -69,7 +70,10 @@ fn of_job(
         };
     }
     let due = match &job.schedule {
-        Some(schedule) => overdue(schedule, moment).filter(|&due| due > written),
+        Some(schedule) => {
+            let start_delay = plan::longest_start_delay(job.given(Setting::Jitter));
+            overdue(schedule, &moment.earlier_by(start_delay)).filter(|&due| due > written)
+        }
         None => moment.booted.filter(|&booted| booted > written && moment.now.since(booted) > AFTER_BOOT),
     };
     let (health, sentence) = match due {

@@ -35,6 +35,8 @@ pub(in crate::journal) struct End<'a> {
     pid: Option<u32>,
     #[serde(default, skip_serializing_if = "is_zero")]
     attempts: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    earlier: Vec<Attempt<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     exit_code: Option<u8>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -74,6 +76,22 @@ pub(in crate::journal) struct End<'a> {
     /// The alert that it has opened, repeated or closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     alert: Option<Alert>,
+}
+
+/// An attempt before the last one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Attempt<'a> {
+    outcome: Word,
+    started_at: i64,
+    wall_us: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    exit_code: Option<u8>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signal_number: Option<i32>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    core_dumped: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<Cow<'a, str>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -141,6 +159,7 @@ impl<'a> End<'a> {
             wall_us: run.wall_time.map(micros),
             pid: run.pid,
             attempts: run.attempts,
+            earlier: run.earlier.iter().map(Attempt::of).collect(),
             exit_code: run.exit_code(),
             signal_number: death.map(|(signal, _)| signal.0),
             core_dumped: death.is_some_and(|(_, core_dumped)| core_dumped),
@@ -218,6 +237,7 @@ impl<'a> End<'a> {
             wall_time: self.wall_us.map(duration),
             pid: self.pid,
             attempts: self.attempts,
+            earlier: self.earlier.iter().map(Attempt::to_outcome).collect(),
             end,
             timed_out: self.timed_out,
             forwarded_signal: self.forwarded_signal.map(Signal),
@@ -254,6 +274,37 @@ fn words_of(command: &CommandLine) -> (Vec<Cow<'_, str>>, Vec<String>, u32) {
         kept.iter().map(|word| base64(word.as_bytes())).collect()
     };
     (kept.into_iter().map(OsStr::to_string_lossy).collect(), bytes, left_out)
+}
+
+impl<'a> Attempt<'a> {
+    fn of(attempt: &'a outcome::Attempt) -> Self {
+        let death = attempt.ending.death();
+        Self {
+            outcome: Word(attempt.outcome),
+            started_at: attempt.started_at.as_millis(),
+            wall_us: micros(attempt.wall_time),
+            exit_code: attempt.ending.exit_code(),
+            signal_number: death.map(|(signal, _)| signal.0),
+            core_dumped: death.is_some_and(|(_, core_dumped)| core_dumped),
+            reason: attempt.reason.as_deref().map(Cow::Borrowed),
+        }
+    }
+
+    fn to_outcome(&self) -> outcome::Attempt {
+        let ending = match (self.exit_code, self.signal_number) {
+            (Some(code), _) => Ending::Exited(code),
+            (None, signal) => {
+                Ending::Killed { signal: signal.map_or(Signal::KILL, Signal), core_dumped: self.core_dumped }
+            }
+        };
+        outcome::Attempt {
+            started_at: Timestamp::from_millis(self.started_at),
+            wall_time: duration(self.wall_us),
+            ending,
+            outcome: self.outcome.0,
+            reason: self.reason.as_deref().map(str::to_owned),
+        }
+    }
 }
 
 impl<'a> Produced<'a> {

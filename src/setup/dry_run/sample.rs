@@ -79,6 +79,7 @@ fn run(plan: &Plan, ending: Ending) -> Run {
         wall_time: Some(ENDED_AT.since(STARTED_AT)),
         pid: Some(PID),
         attempts: 1,
+        earlier: Vec::new(),
         end,
         timed_out: false,
         forwarded_signal: None,

@@ -1,0 +1,234 @@
+//! The attempts of a run: the command is started, supervised and judged, and after a failure started
+//! again, as often as the plan allows.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::onlooker::{LeftToDo, Onlooker};
+use super::{Overlap, stop_signal_within};
+use crate::clock::{Stopwatch, Timestamp};
+use crate::expectation;
+use crate::job::{RunId, Signal};
+use crate::journal::Journal;
+use crate::outcome::{self, Attempt, Ending, Outcome, Produced, Report, RunEnd, Usage, Weight};
+use crate::plan::{Plan, RetryRule};
+use crate::produced;
+use crate::run_report;
+use crate::sinks::{self, Sink};
+use crate::supervise::{self, Supervised, Supervisor, Task};
+use crate::sys::entry::SignalState;
+use crate::sys::process::LastWords;
+
+/// The longest time between two attempts, unless the first one is longer: doubled on, a few retries would
+/// take a day.
+const DELAY_MAX: Duration = Duration::from_secs(5 * 60);
+
+/// A run that is about to start.
+pub struct Beginning<'a> {
+    pub plan: &'a Arc<Plan>,
+    pub sinks: &'a [Arc<dyn Sink>],
+    pub id: RunId,
+    pub started_at: Timestamp,
+    pub caller: SignalState,
+}
+
+/// What became of a run.
+pub struct Attempted {
+    /// The attempts before the last one.
+    pub earlier: Vec<Attempt>,
+    /// The last attempt; of a run that was not started, or told to stop between two of them, none.
+    pub last: Supervised,
+    /// What that is taken for.
+    pub judged: Judged,
+    /// How often the command was started.
+    pub attempts: u32,
+    /// From the first start to the last reaping.
+    pub wall_time: Option<Duration>,
+    /// By all attempts.
+    pub usage: Option<Usage>,
+}
+
+/// What an attempt is taken for, and what the job said of it.
+pub struct Judged {
+    pub outcome: Outcome,
+    pub reason: Option<String>,
+    pub report: Report,
+    pub produced: Vec<Produced>,
+    /// What is wrong with the report.
+    pub complaints: Vec<String>,
+}
+
+impl Attempted {
+    /// A run whose command was not started.
+    pub fn never(plan: &Plan, end: RunEnd) -> Self {
+        let last = Supervised::never(end);
+        let judged = name(plan, &last);
+        Self { earlier: Vec::new(), last, judged, attempts: 0, wall_time: None, usage: None }
+    }
+}
+
+/// Runs the command of a plan until it need not be run again. The lock, if there is one, is held until the
+/// last attempt has ended, and no longer: it is the job's, not the report's.
+pub fn make(
+    run: &Beginning<'_>,
+    journal: &mut Journal,
+    overlap: Overlap,
+    left_to_do: &mut LeftToDo,
+) -> Attempted {
+    let Beginning { plan, id, caller, .. } = *run;
+    let supervisor = Supervisor::new(plan.time_limit.is_some());
+    let since_start = Stopwatch::start();
+    let mut overlap = overlap;
+    let mut last_words = journal.begin(id, run.started_at);
+    let mut started_at = run.started_at;
+    let mut offset = Duration::ZERO;
+    let mut earlier = Vec::new();
+    let mut usage = None;
+    loop {
+        let attempts = u32::try_from(earlier.len()).unwrap_or(u32::MAX).saturating_add(1);
+        // Those of the lock are left again by each attempt, which is another process.
+        let next_words = LastWords { journal: None, lock: last_words.lock.clone() };
+        let environment = environment(plan, id, attempts, journal.report_path(id).as_deref());
+        let mut onlooker = Onlooker::new(run, journal, left_to_do, attempts == 1);
+        let last = supervisor.supervise(
+            Task {
+                argv: &plan.job.command.argv(),
+                environment: &environment,
+                search_path: plan.search_path.as_deref(),
+                own_group: plan.own_group,
+                time_limit: plan.time_limit,
+                signals: caller,
+                last_words: std::mem::replace(&mut last_words, next_words),
+            },
+            &mut onlooker,
+        );
+        let ending = last.end.ending().filter(|_| attempts <= plan.retries.retries && !last.told_to_stop);
+        if ending.is_none() {
+            // The next run may start.
+            drop(overlap.take());
+        }
+        let judged = judge(run, journal, &last);
+        let wall_time = last.wall_time.map(|wall_time| offset + wall_time);
+        usage = [usage, last.usage].into_iter().flatten().reduce(Usage::and);
+        let failed = judged.outcome.weight() == Weight::Failure;
+        let (Some(ending), Some(attempt_took), true) = (ending, last.wall_time, failed) else {
+            return Attempted { earlier, last, judged, attempts, wall_time, usage };
+        };
+        let Judged { outcome, reason, .. } = judged;
+        earlier.push(Attempt { started_at, wall_time: attempt_took, ending, outcome, reason });
+        if let Some(signal) = stop_signal_within(delay_after(attempts, plan.retries), caller) {
+            let mut judged = name(plan, &Supervised::never(RunEnd::StoppedBefore(signal)));
+            judged.reason = Some(format!("told to stop by {signal} before attempt {}", attempts + 1));
+            let last = Supervised { pid: last.pid, ..Supervised::never(RunEnd::StoppedBefore(signal)) };
+            return Attempted { earlier, last, judged, attempts, wall_time, usage };
+        }
+        (started_at, offset) = (Timestamp::now(), since_start.elapsed());
+    }
+}
+
+/// How long to wait after an attempt, counted from 1: twice as long as before the one before.
+fn delay_after(attempt: u32, rule: RetryRule) -> Duration {
+    let factor = 2_u32.saturating_pow(attempt.saturating_sub(1));
+    rule.delay.saturating_mul(factor).min(DELAY_MAX.max(rule.delay))
+}
+
+/// The environment of the job: as received but for the secrets of our sinks, and the facts of this run.
+fn environment(plan: &Plan, id: RunId, attempt: u32, report: Option<&Path>) -> Vec<OsString> {
+    const SINKS: &[u8] = b"CRONWARD_SINK=";
+    let mut environment = plan.environment.clone();
+    for word in environment.iter_mut().filter(|word| word.as_bytes().starts_with(SINKS)) {
+        let seen = sinks::without_secrets(OsStr::from_bytes(&word.as_bytes()[SINKS.len()..]));
+        *word = OsString::from("CRONWARD_SINK=");
+        word.push(seen);
+    }
+    environment.push(format!("CRONWARD_RUN_ID={id}").into());
+    environment.push(format!("CRONWARD_RUN_LABEL={}", plan.job.label).into());
+    environment.push(format!("CRONWARD_RUN_ATTEMPT={attempt}").into());
+    if let Some(report) = report {
+        let mut word = OsString::from("CRONWARD_RUN_REPORT=");
+        word.push(report);
+        environment.push(word);
+    }
+    environment
+}
+
+/// Gives an attempt its name: by how it ended, then by what was expected of it.
+fn judge(run: &Beginning<'_>, journal: &Journal, attempt: &Supervised) -> Judged {
+    let mut judged = name(run.plan, attempt);
+    // What is looked at here is the user's; a defect of ours in looking must not cost the status.
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        if attempt.pid.is_some() {
+            judged.complaints = take_report(journal, run.id, &mut judged.report);
+        }
+        hold_to_expectations(run, journal, attempt.wall_time, &mut judged);
+    }));
+    judged
+}
+
+fn name(plan: &Plan, attempt: &Supervised) -> Judged {
+    let ended = outcome::Ended {
+        end: &attempt.end,
+        timed_out_after: plan.time_limit.filter(|_| attempt.timed_out).map(|time| time.limit),
+        stop_signal: attempt.stop_signal,
+    };
+    let (outcome, mut reason) = ended.judge(&plan.codes);
+    if let (Outcome::Signaled, RunEnd::Ended(Ending::Killed { signal: Signal::KILL, .. }), Some(pid)) =
+        (outcome, &attempt.end, attempt.pid)
+        && let Some(why) = supervise::out_of_memory(pid)
+    {
+        reason = Some(format!("killed by {}: {why}", Signal::KILL));
+    }
+    Judged { outcome, reason, report: Report::default(), produced: Vec::new(), complaints: Vec::new() }
+}
+
+/// Takes what the job has reported of itself; the complaints about it.
+fn take_report(journal: &Journal, id: RunId, place: &mut Report) -> Vec<String> {
+    let Some(path) = journal.report_path(id) else { return Vec::new() };
+    let Some((report, complaints)) = run_report::read(&path) else { return Vec::new() };
+    // A job that still writes to it writes to nobody; what cannot be removed is removed with the journal.
+    let _ = std::fs::remove_file(&path);
+    *place = report;
+    complaints
+}
+
+/// An attempt that ended well and has not done what was expected of it is suspect.
+fn hold_to_expectations(
+    run: &Beginning<'_>,
+    journal: &Journal,
+    wall_time: Option<Duration>,
+    judged: &mut Judged,
+) {
+    let plan = run.plan;
+    if judged.outcome.weight() != Weight::Success {
+        return;
+    }
+    let mut unmet = expectation::unmet(&plan.expectations, wall_time, &judged.report);
+    if !plan.products.is_empty() {
+        let last_good = |pattern: &str| journal.last_good_size(pattern);
+        let (produced, missing) = produced::look(&plan.products, run.started_at, &last_good);
+        judged.produced = produced;
+        unmet.extend(missing);
+    }
+    (judged.outcome, judged.reason) = expectation::judge(judged.outcome, judged.reason.take(), &unmet);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_delay_doubles_up_to_five_minutes_and_never_below_the_first() {
+        let after = |attempt, seconds| {
+            let rule = RetryRule { retries: 9, delay: Duration::from_secs(seconds) };
+            delay_after(attempt, rule).as_secs()
+        };
+        let delays: Vec<u64> = (1..=7).map(|attempt| after(attempt, 10)).collect();
+        assert_eq!(delays, [10, 20, 40, 80, 160, 300, 300]);
+        assert_eq!((after(1, 600), after(2, 600), after(u32::MAX, 600)), (600, 600, 600));
+        assert_eq!((after(1, 0), after(40, 0)), (0, 0));
+    }
+}
