@@ -87,7 +87,7 @@ fn usage_errors_are_one_line_that_names_the_word() {
             "unknown option '--lable', nearest is '--label'; see 'cronward --help'",
         ),
         (&["--jbo", "x"], "unknown option '--jbo'; see 'cronward --help'"),
-        (&["--compat", "cronner", "x"], "unknown option '--compat'; see 'cronward --help'"),
+        (&["--compat", "x"], "unknown option '--compat', nearest is '--command'; see 'cronward --help'"),
         (&["--quiet", "x"], "unknown option '--quiet'; see 'cronward --help'"),
         (&["-x", "y"], "unknown option '-x'; see 'cronward --help'"),
         (&["--timeout"], "'--timeout' needs a value; see 'cronward --help'"),
