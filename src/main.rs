@@ -11,6 +11,7 @@ mod clock;
 mod config;
 mod crontab;
 mod diagnostics;
+mod directory;
 mod expectation;
 mod glob;
 mod human;
