@@ -21,6 +21,7 @@ mod journal;
 mod notice;
 mod os_error;
 mod outcome;
+mod output;
 mod plan;
 mod policy;
 mod produced;
