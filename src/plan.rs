@@ -5,6 +5,7 @@ mod bands;
 mod files;
 mod host;
 mod lists;
+mod log_keep;
 mod resolve;
 mod state_dir;
 mod values;

@@ -10,9 +10,9 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 use serde::{Deserialize, Serialize};
 
 use super::compaction::write_whole;
-use super::directory::{Access, Directory, Unsynced};
 use super::tail::read_range;
 use crate::clock::Timestamp;
+use crate::directory::{Access, Directory, Unsynced};
 
 const CHECKED: &CStr = c"checked.json";
 const REPLACEMENT: &CStr = c"checked.json.new";

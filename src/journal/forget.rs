@@ -6,10 +6,10 @@ use std::sync::Arc;
 use nix::errno::Errno;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use super::directory::{Access, Directory, Refusal, Unsynced};
 use super::locks::{self, Byte, Held};
 use super::{JOBS, LOCK, overlap};
 use crate::clock::Deadline;
+use crate::directory::{Access, Directory, Refusal, Unsynced};
 use crate::os_error;
 
 /// Whether a job can be forgotten now, `name` being its directory's: for who has something to do before that.

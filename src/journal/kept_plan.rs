@@ -17,10 +17,10 @@ use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 use serde::{Deserialize, Serialize};
 
 use super::compaction::write_whole;
-use super::directory::{Access, Directory, Refusal, Unsynced};
 use super::tail::read_range;
 use crate::clock::Timestamp;
 use crate::config::{self, Level, Levels};
+use crate::directory::{Access, Directory, Refusal, Unsynced};
 use crate::job::CommandLine;
 use crate::plan::Plan;
 use crate::program::{Changed, Program};

@@ -6,7 +6,6 @@
 
 mod checks;
 mod compaction;
-mod directory;
 mod fold;
 mod forget;
 mod kept_plan;
@@ -29,13 +28,13 @@ use std::time::Duration;
 use nix::unistd::{fdatasync, fsync};
 
 use crate::clock::{Deadline, Timestamp};
+use crate::directory::{Access, Directory, Refusal, Unsynced};
 use crate::job::{CommandLine, Label, RunId, Signal};
 use crate::outcome::Run;
 use crate::plan::OverlapRule;
 use crate::policy::Judgement;
 use crate::sys::process::{LastWords, StartLine};
 pub use checks::{last_check, note_check};
-use directory::{Access, Directory, Refusal, Unsynced};
 pub use fold::Judge;
 pub use forget::{forget, may_forget};
 pub use kept_plan::{KeptOption, KeptPlan};

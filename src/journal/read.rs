@@ -5,7 +5,6 @@
 use std::num::NonZeroU32;
 use std::path::Path;
 
-use super::directory::{Access, Directory, Refusal, Unsynced};
 use super::kept_plan::{self, KeptPlan};
 use super::locks::{self, Byte};
 use super::stored::{self, Fold};
@@ -13,6 +12,7 @@ use super::tail::{self, Condition, LARGEST_WINDOW};
 use super::under_way::Begun;
 use super::{JOBS, JOURNAL, LOCK, fold, under_way};
 use crate::clock::Timestamp;
+use crate::directory::{Access, Directory, Refusal, Unsynced};
 use crate::job::RunId;
 use crate::os_error;
 use crate::outcome::Run;

@@ -29,7 +29,7 @@ const PRUDENT: OFlag =
 
 /// Why something is not to be had.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub enum Refusal {
     /// The kernel says no.
     Error(PathBuf, Errno),
     /// It is there, and not to be trusted.
@@ -38,7 +38,7 @@ pub(super) enum Refusal {
 
 impl Refusal {
     /// Whether it is simply not there.
-    pub(super) fn is_absence(&self) -> bool {
+    pub fn is_absence(&self) -> bool {
         matches!(self, Self::Error(_, Errno::ENOENT))
     }
 
@@ -62,7 +62,7 @@ impl fmt::Display for Refusal {
 
 /// How a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Access {
+pub enum Access {
     /// To be read; it is not made.
     Read,
     /// To be read and written anywhere; made if it is missing.
@@ -83,7 +83,7 @@ impl Access {
 
 /// An open directory that belongs to this user and that nobody else can write.
 #[derive(Debug, Clone)]
-pub(super) struct Directory {
+pub struct Directory {
     fd: Arc<OwnedFd>,
     path: PathBuf,
     /// This user, asked for once.
@@ -91,14 +91,14 @@ pub(super) struct Directory {
 }
 
 /// Directories that have got a new entry, and new files, which are durable only once they are synced.
-pub(super) type Unsynced = Vec<Arc<OwnedFd>>;
+pub type Unsynced = Vec<Arc<OwnedFd>>;
 
 impl Directory {
     /// Opens one that is there.
     ///
     /// # Errors
     /// See [`Refusal`].
-    pub(super) fn open(path: &Path) -> Result<Self, Refusal> {
+    pub fn open(path: &Path) -> Result<Self, Refusal> {
         Self::open_at(AT_FDCWD, path, path.to_owned(), geteuid())
     }
 
@@ -107,7 +107,7 @@ impl Directory {
     ///
     /// # Errors
     /// See [`Refusal`].
-    pub(super) fn open_below(base: &Path, below: &str, owner: u32) -> Result<Self, Refusal> {
+    pub fn open_below(base: &Path, below: &str, owner: u32) -> Result<Self, Refusal> {
         let owner = Uid::from_raw(owner);
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let mut path = base.to_owned();
@@ -132,34 +132,42 @@ impl Directory {
     ///
     /// # Errors
     /// See [`Refusal`].
-    pub(super) fn open_or_create(path: &Path, unsynced: &mut Unsynced) -> Result<Self, Refusal> {
+    pub fn open_or_create(path: &Path, unsynced: &mut Unsynced) -> Result<Self, Refusal> {
         match Self::open(path) {
             Err(refusal) if refusal.is_absence() => {}
             other => return other,
         }
-        let missing: Vec<&Path> = path
-            .ancestors()
-            .take_while(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.exists())
-            .collect();
-        for &directory in missing.iter().rev() {
-            create_directory(AT_FDCWD, directory)
-                .map_err(|error| Refusal::Error(directory.to_owned(), error))?;
-            let parent = match directory.parent() {
-                Some(parent) if !parent.as_os_str().is_empty() => parent,
-                _ => Path::new("."),
-            };
-            let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-            // A parent that may be entered and written but not read cannot be synced; then it is not.
-            unsynced.extend(openat(AT_FDCWD, parent, flags, Mode::empty()).ok().map(Arc::new));
-        }
+        create_path(path, unsynced)?;
         Self::open(path)
+    }
+
+    /// Opens a directory of ours in `base`, which may be anybody's and may be reached through links, making
+    /// both and what is missing above them. Others who can write to `base` can take the directory away, and
+    /// not put another in its place. What is made is not made durable.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub fn open_or_create_in(base: &Path, name: &str) -> Result<Self, Refusal> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let open = || openat(AT_FDCWD, base, flags, Mode::empty());
+        let fd = match open() {
+            Err(Errno::ENOENT) => {
+                create_path(base, &mut Unsynced::new())?;
+                open()
+            }
+            opened => opened,
+        };
+        let fd = fd.map_err(|error| Refusal::Error(base.to_owned(), error))?;
+        // Not to be trusted, so it does not leave this function.
+        let base = Self { fd: Arc::new(fd), path: base.to_owned(), owner: geteuid() };
+        base.subdirectory_or_create(name, &mut Unsynced::new())
     }
 
     /// Opens a directory in this one.
     ///
     /// # Errors
     /// See [`Refusal`].
-    pub(super) fn subdirectory(&self, name: &str) -> Result<Self, Refusal> {
+    pub fn subdirectory(&self, name: &str) -> Result<Self, Refusal> {
         Self::open_at(&*self.fd, name, self.path.join(name), self.owner)
     }
 
@@ -167,11 +175,7 @@ impl Directory {
     ///
     /// # Errors
     /// See [`Refusal`].
-    pub(super) fn subdirectory_or_create(
-        &self,
-        name: &str,
-        unsynced: &mut Unsynced,
-    ) -> Result<Self, Refusal> {
+    pub fn subdirectory_or_create(&self, name: &str, unsynced: &mut Unsynced) -> Result<Self, Refusal> {
         match self.subdirectory(name) {
             Err(refusal) if refusal.is_absence() => {}
             other => return other,
@@ -201,12 +205,7 @@ impl Directory {
     ///
     /// # Errors
     /// See [`Refusal`].
-    pub(super) fn file(
-        &self,
-        name: &CStr,
-        access: Access,
-        unsynced: &mut Unsynced,
-    ) -> Result<OwnedFd, Refusal> {
+    pub fn file(&self, name: &CStr, access: Access, unsynced: &mut Unsynced) -> Result<OwnedFd, Refusal> {
         let flags = PRUDENT | access.flags();
         let refuse = |error| Refusal::Error(self.path_of(name), error);
         // A file that was replaced between the two calls has no name any more: then the new one.
@@ -237,7 +236,7 @@ impl Directory {
     ///
     /// # Errors
     /// See [`Refusal`].
-    pub(super) fn file_to_append_or_read(
+    pub fn file_to_append_or_read(
         &self,
         name: &CStr,
         unsynced: &mut Unsynced,
@@ -256,7 +255,7 @@ impl Directory {
     ///
     /// # Errors
     /// EEXIST if it is.
-    pub(super) fn create_new(&self, name: &CStr) -> nix::Result<OwnedFd> {
+    pub fn create_new(&self, name: &CStr) -> nix::Result<OwnedFd> {
         self.create(name, PRUDENT | Access::Append.flags())
     }
 
@@ -271,7 +270,7 @@ impl Directory {
     ///
     /// # Errors
     /// Those of getdents(2).
-    pub(super) fn names(&self, most: usize) -> nix::Result<Vec<String>> {
+    pub fn names(&self, most: usize) -> nix::Result<Vec<String>> {
         // Another description, since the place in the list belongs to it.
         let mut list = Dir::openat(&*self.fd, c".", OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
         let names = list.iter().take(most.saturating_add(2)).filter_map(|entry| {
@@ -283,19 +282,38 @@ impl Directory {
     }
 
     /// The open directory.
-    pub(super) fn fd(&self) -> &Arc<OwnedFd> {
+    pub fn fd(&self) -> &Arc<OwnedFd> {
         &self.fd
     }
 
     /// Its path, for messages and to be listed.
-    pub(super) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// The path of a file in it, for messages.
-    pub(super) fn path_of(&self, name: &CStr) -> PathBuf {
+    pub fn path_of(&self, name: &CStr) -> PathBuf {
         self.path.join(std::ffi::OsStr::from_bytes(name.to_bytes()))
     }
+}
+
+/// Makes a directory that is missing, and what is missing above it.
+fn create_path(path: &Path, unsynced: &mut Unsynced) -> Result<(), Refusal> {
+    let missing: Vec<&Path> = path
+        .ancestors()
+        .take_while(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.exists())
+        .collect();
+    for &directory in missing.iter().rev() {
+        create_directory(AT_FDCWD, directory).map_err(|error| Refusal::Error(directory.to_owned(), error))?;
+        let parent = match directory.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        // A parent that may be entered and written but not read cannot be synced; then it is not.
+        unsynced.extend(openat(AT_FDCWD, parent, flags, Mode::empty()).ok().map(Arc::new));
+    }
+    Ok(())
 }
 
 fn create_directory<P: ?Sized + NixPath>(at: impl AsFd, name: &P) -> nix::Result<()> {
@@ -313,7 +331,7 @@ fn create_directory<P: ?Sized + NixPath>(at: impl AsFd, name: &P) -> nix::Result
 
 fn distrust(found: &FileStat, owner: Uid) -> Option<String> {
     (found.st_uid != owner.as_raw())
-        .then(|| format!("belongs to user {}; state is only trusted if it is one's own", found.st_uid))
+        .then(|| format!("belongs to user {}; only what is one's own is trusted", found.st_uid))
 }
 
 fn others_can_write(found: &FileStat) -> Option<String> {
