@@ -137,30 +137,22 @@ impl Directory {
             Err(refusal) if refusal.is_absence() => {}
             other => return other,
         }
-        create_path(path, unsynced)?;
+        let missing: Vec<&Path> = path
+            .ancestors()
+            .take_while(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.exists())
+            .collect();
+        for &directory in missing.iter().rev() {
+            create_directory(AT_FDCWD, directory)
+                .map_err(|error| Refusal::Error(directory.to_owned(), error))?;
+            let parent = match directory.parent() {
+                Some(parent) if !parent.as_os_str().is_empty() => parent,
+                _ => Path::new("."),
+            };
+            let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+            // A parent that may be entered and written but not read cannot be synced; then it is not.
+            unsynced.extend(openat(AT_FDCWD, parent, flags, Mode::empty()).ok().map(Arc::new));
+        }
         Self::open(path)
-    }
-
-    /// Opens a directory of ours in `base`, which may be anybody's and may be reached through links, making
-    /// both and what is missing above them. Others who can write to `base` can take the directory away, and
-    /// not put another in its place. What is made is not made durable.
-    ///
-    /// # Errors
-    /// See [`Refusal`].
-    pub fn open_or_create_in(base: &Path, name: &str) -> Result<Self, Refusal> {
-        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let open = || openat(AT_FDCWD, base, flags, Mode::empty());
-        let fd = match open() {
-            Err(Errno::ENOENT) => {
-                create_path(base, &mut Unsynced::new())?;
-                open()
-            }
-            opened => opened,
-        };
-        let fd = fd.map_err(|error| Refusal::Error(base.to_owned(), error))?;
-        // Not to be trusted, so it does not leave this function.
-        let base = Self { fd: Arc::new(fd), path: base.to_owned(), owner: geteuid() };
-        base.subdirectory_or_create(name, &mut Unsynced::new())
     }
 
     /// Opens a directory in this one.
@@ -295,25 +287,6 @@ impl Directory {
     pub fn path_of(&self, name: &CStr) -> PathBuf {
         self.path.join(std::ffi::OsStr::from_bytes(name.to_bytes()))
     }
-}
-
-/// Makes a directory that is missing, and what is missing above it.
-fn create_path(path: &Path, unsynced: &mut Unsynced) -> Result<(), Refusal> {
-    let missing: Vec<&Path> = path
-        .ancestors()
-        .take_while(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.exists())
-        .collect();
-    for &directory in missing.iter().rev() {
-        create_directory(AT_FDCWD, directory).map_err(|error| Refusal::Error(directory.to_owned(), error))?;
-        let parent = match directory.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        // A parent that may be entered and written but not read cannot be synced; then it is not.
-        unsynced.extend(openat(AT_FDCWD, parent, flags, Mode::empty()).ok().map(Arc::new));
-    }
-    Ok(())
 }
 
 fn create_directory<P: ?Sized + NixPath>(at: impl AsFd, name: &P) -> nix::Result<()> {

@@ -130,24 +130,3 @@ fn reading_makes_nothing() {
     assert!(refusal.is_absence());
     assert!(!fixture.path.join("file").exists());
 }
-
-#[test]
-fn a_directory_of_ours_may_stand_in_one_that_others_can_write() {
-    let root = tempfile::tempdir().unwrap();
-    let base = root.path().join("a/b");
-    Directory::open_or_create_in(&base, "own").unwrap();
-    for made in [root.path().join("a"), base.clone(), base.join("own")] {
-        assert_eq!(mode(&made), 0o700, "{}", made.display());
-    }
-    chmod(&base, 0o2775);
-    assert!(Directory::open_or_create_in(&base, "own").is_ok());
-    let link = root.path().join("link");
-    symlink(&base, &link).unwrap();
-    assert!(Directory::open_or_create_in(&link, "second").is_ok());
-    assert!(base.join("second").is_dir());
-
-    chmod(&base.join("own"), 0o770);
-    assert!(refused(Directory::open_or_create_in(&base, "own")).contains("can be written by others"));
-    symlink(base.join("second"), base.join("third")).unwrap();
-    assert!(refused(Directory::open_or_create_in(&base, "third")).contains("not a directory"));
-}

@@ -20,7 +20,7 @@ use nix::sys::stat::{fstat, fstatat};
 use nix::unistd::{UnlinkatFlags, unlinkat, write};
 
 use crate::clock::Timestamp;
-use crate::directory::{Directory, Refusal};
+use crate::directory::{Directory, Refusal, Unsynced};
 use crate::human;
 use crate::job::{Label, RunId};
 use crate::os_error;
@@ -59,8 +59,9 @@ impl LogFile {
     pub fn create(dir: &Path, label: &Label, run: RunId, started_at: Timestamp) -> Result<Self, String> {
         let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
         let name = keep::file_name(started_at, run);
-        let directory =
-            Directory::open_or_create_in(&dir, &label.file_name()).map_err(|refusal| in_words(&refusal))?;
+        // Only the last directory has to be ours. What is new is not synced: the job's output is not either.
+        let directory = Directory::open_or_create(&dir.join(label.file_name()), &mut Unsynced::new())
+            .map_err(|refusal| in_words(&refusal))?;
         match create_locked(&directory, &name) {
             Ok(file) => Ok(Self { directory, name, file, written: 0, error: None }),
             Err(error) => Err(in_words(&Refusal::Error(directory.path().join(&name), error))),
