@@ -19,6 +19,7 @@ mod stored;
 mod tail;
 mod transaction;
 mod under_way;
+mod usual;
 
 use std::ffi::CStr;
 use std::os::fd::OwnedFd;
