@@ -70,7 +70,8 @@ impl Progress {
         }
     }
 
-    /// Gives the bottom row back; to be called before this process stops itself.
+    /// Gives the bottom row back; to be called before this process stops itself. Takes a tenth of a second at
+    /// most, where the terminal is halted.
     pub fn suspend(&mut self) {
         if self.screen.is_reserved() {
             let (bytes, after) = self.screen.release(terminal::window(&self.output));

@@ -135,12 +135,21 @@ mod tests {
     }
 
     #[test]
-    fn torn_lines_are_passed_over_and_no_more_is_read_than_the_end() {
+    fn what_cannot_be_read_is_passed_over() {
         let home = Home::new();
         commit(&home, Outcome::Ok, 10);
         append(&home, b"\n{\"v\":1,\"end\":{\"run\":\"01\n\n\xff\xfe\n");
+        append(&home, b"{\"v\":2,\"end\":{\"outcome\":\"ok\",\"wall_us\":1}}\n");
         assert_eq!(home.open().usual_duration(), Some(seconds(10)));
-        append(&home, &[b'x'; LARGEST_WINDOW as usize]);
+    }
+
+    #[test]
+    fn more_is_read_where_the_end_tells_of_too_few_but_not_without_bound() {
+        let home = Home::new();
+        commit(&home, Outcome::Ok, 10);
+        append(&home, &[b'x'; 200 * 1024]);
+        assert_eq!(home.open().usual_duration(), Some(seconds(10)));
+        append(&home, &[b'x'; 56 * 1024]);
         assert_eq!(home.open().usual_duration(), None);
     }
 }

@@ -33,8 +33,8 @@ enum Report {
 }
 
 impl Report {
-    /// The sequence ends in ST, as in ECMA-48, and not in BEL, which every terminal of
-    /// [`super::abilities`] takes as well: front-ends of VTE are said to take no other.
+    /// It ends in ST (ECMA-48), which every terminal of [`super::abilities`] takes. BEL is taken by most as
+    /// well, but some front-ends of VTE are said to refuse it.
     fn sequence(self) -> String {
         let (state, percent) = match self {
             Self::None => (0, 0),

@@ -1,7 +1,9 @@
 use std::num::NonZeroU16;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::super::line;
 use super::*;
 
 /// What a terminal shows that the job and this write to by turns.
@@ -256,17 +258,12 @@ fn what_was_never_taken_is_not_given_back() {
 proptest! {
     /// The widths are those of the terminal here, and not our own approximation.
     #[test]
-    fn no_label_leaves_the_bottom_row(label in "[\\PC\u{300}日ｗ😀﷽]{0,60}", rows in 4..30_u16, columns in 1..90_u16) {
-        use super::super::line;
-        use std::time::Duration;
-
-        let mut terminal = Terminal::new(rows, columns);
-        terminal.job("job");
-        let times = (Duration::from_secs(723), Some(Duration::from_secs(1_850)));
-        terminal.draw(&line::line(&line::plain(&label), times.0, times.1, columns - 1));
-        let before = terminal.rows();
-        prop_assert!(before[1..usize::from(rows) - 1].iter().all(|row| row.len() < 3), "{before:?}");
-        terminal.release();
-        prop_assert_eq!(terminal.bottom(), "");
+    fn no_label_makes_a_line_that_does_not_fit(label in "[\\PC\u{300}日ｗ😀﷽]{0,60}", columns in 2..90_u16) {
+        let (elapsed, usual) = (Duration::from_secs(723), Duration::from_secs(1_850));
+        let line = line::line(&line::plain(&label), elapsed, Some(usual), columns - 1);
+        let mut terminal = Terminal::new(4, columns);
+        terminal.job(&line);
+        prop_assert_eq!(terminal.parser.screen().cursor_position().0, 0, "{}", line);
+        prop_assert_eq!(&terminal.rows()[1], "");
     }
 }
