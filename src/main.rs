@@ -26,6 +26,7 @@ mod plan;
 mod policy;
 mod produced;
 mod program;
+mod progress;
 mod run;
 mod run_report;
 mod schedule;

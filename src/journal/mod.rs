@@ -18,6 +18,7 @@ mod stored;
 mod tail;
 mod transaction;
 mod under_way;
+mod usual;
 
 use std::ffi::CStr;
 use std::os::fd::OwnedFd;

@@ -7,6 +7,7 @@ mod end;
 mod words;
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -358,6 +359,28 @@ pub(super) fn runs(lines: &[u8]) -> Vec<(Timestamp, Timestamp)> {
     let ended = lines.filter_map(|line| serde_json::from_slice::<EndedOnly>(line).ok());
     let took = ended.flat_map(|line| line.end.into_iter().chain(line.lost.into_iter().rev()));
     took.map(|run| (Timestamp::from_millis(run.started_at), Timestamp::from_millis(run.ended_at))).collect()
+}
+
+/// How a run ended and how long it took, and nothing else of its end.
+#[derive(Deserialize)]
+struct Lasted {
+    outcome: Word,
+    wall_us: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct LastedOnly {
+    v: u32,
+    end: Lasted,
+}
+
+/// The wall times of the successes on lines of a journal, newest first. Runs that died are none, so what a
+/// line says of others than its own does not matter.
+pub(super) fn successes(lines: &[u8]) -> impl Iterator<Item = Duration> {
+    let lines = lines.rsplit(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+    let ended = lines.filter_map(|line| serde_json::from_slice::<LastedOnly>(line).ok());
+    let succeeded = ended.filter(|line| line.v == VERSION && line.end.outcome.0.weight() == Weight::Success);
+    succeeded.filter_map(|line| line.end.wall_us.map(end::duration))
 }
 
 /// The run that a line records the end of, if it does.

@@ -13,3 +13,4 @@ pub mod entry;
 pub mod process;
 pub mod random;
 pub mod signals;
+pub mod terminal;
