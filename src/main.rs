@@ -24,6 +24,7 @@ mod plan;
 mod policy;
 mod produced;
 mod program;
+mod redact;
 mod run;
 mod run_report;
 mod schedule;

@@ -10,51 +10,16 @@ use std::time::Duration;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use super::audience::{Audience, changes_for, command_for, reason_for, words_for};
 use super::{Cause, Finished, News, Notice, Start};
 use crate::base64::base64;
-use crate::job::{CommandLine, Tag};
-use crate::outcome::{Produced, Run, Usage};
-use crate::plan::{JobFacts, Privacy};
+use crate::job::Tag;
+use crate::outcome::{Produced, Usage};
+use crate::plan::JobFacts;
 use crate::policy::Alert;
-use crate::program::Changed;
 
 /// Version of the form; raised when a field changes its meaning or goes.
 const VERSION: u32 = 1;
-
-/// Who will read it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Audience {
-    /// Somebody on this host: the arguments are shown in full.
-    Local,
-    /// Anybody else: what `--sensitive` and `--send-args` allow.
-    Away,
-}
-
-/// Of the command, what an audience may know; `None`: nothing of it.
-pub fn command_for(job: &JobFacts, audience: Audience) -> Option<Vec<&OsStr>> {
-    let Privacy { sensitive, send_args } = job.privacy;
-    match (audience, &job.command) {
-        (Audience::Away, _) if sensitive => None,
-        (Audience::Away, command) if !send_args => Some(vec![command.first_word()]),
-        (_, CommandLine::Words(words)) => Some(words.iter().map(|word| word.as_os_str()).collect()),
-        (_, CommandLine::Shell(line)) => Some(vec![OsStr::new("/bin/sh"), OsStr::new("-c"), line]),
-    }
-}
-
-/// Of what has changed, what an audience may know.
-pub fn changes_for<'a>(job: &JobFacts, changed: &'a [Changed], audience: Audience) -> Vec<&'a str> {
-    let Privacy { sensitive, send_args } = job.privacy;
-    let in_full = audience == Audience::Local || (send_args && !sensitive);
-    changed.iter().map(|change| if in_full { &change.full[..] } else { &change.brief[..] }).collect()
-}
-
-/// Why a run ended so, as far as an audience may know: a reason may quote the command.
-pub fn reason_for<'a>(job: &JobFacts, run: &'a Run, audience: Audience) -> Option<&'a str> {
-    match audience {
-        Audience::Away if job.privacy.sensitive => None,
-        Audience::Local | Audience::Away => run.reason.as_deref(),
-    }
-}
 
 /// The notice as one line of JSON, without a newline.
 pub fn event_json(notice: &Notice, audience: Audience) -> String {
@@ -77,13 +42,13 @@ struct Event<'a> {
     run: Option<RunFields<'a>>,
     /// Of an alert that no run has turned by ending.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
+    reason: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     alert: Option<AlertFields<'a>>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    problems: &'a [String],
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    sink_errors: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sink_errors: Vec<Cow<'a, str>>,
 }
 
 #[derive(Serialize, Default)]
@@ -115,7 +80,7 @@ struct RunFields<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     forwarded_signal: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
+    reason: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     usage: Option<UsageFields>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -159,7 +124,7 @@ struct AlertFields<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     runbook: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    changed: Vec<&'a str>,
+    changed: Vec<Cow<'a, str>>,
 }
 
 #[derive(Serialize)]
@@ -226,7 +191,8 @@ impl<'a> Event<'a> {
         let (flat_run, run) = match &notice.news {
             News::Started(start) => (Some(under_way(start)), None),
             News::Overdue(overdue) => {
-                let (duration_ms, reason) = (Some(millis(overdue.elapsed)), Some(&overdue.reason[..]));
+                let reason = Some(words_for(&overdue.reason, audience));
+                let duration_ms = Some(millis(overdue.elapsed));
                 (Some(RunFields { duration_ms, reason, ..under_way(&overdue.start) }), None)
             }
             News::Finished(finished) => (Some(RunFields::finished(job, finished, audience)), None),
@@ -253,8 +219,10 @@ impl<'a> Event<'a> {
         };
         let reason = notice.news.turn().and_then(|turn| match &turn.cause {
             Cause::Run(_) => None,
-            Cause::Noticed(reason, _) => Some(&reason[..]),
+            Cause::Noticed(reason, _) => Some(words_for(reason, audience)),
         });
+        let told =
+            |sentences: &'a [String]| sentences.iter().map(|words| words_for(words, audience)).collect();
         Self {
             version: VERSION,
             kind: notice.news.kind(),
@@ -266,8 +234,8 @@ impl<'a> Event<'a> {
             run,
             reason,
             alert: alert.map(|(alert, changed)| AlertFields::of(job, alert, changed)),
-            problems: own.map_or(&[], |finished| &finished.problems),
-            sink_errors: own.map_or(&[], |finished| &finished.sink_errors),
+            problems: own.map_or_else(Vec::new, |finished| told(&finished.problems)),
+            sink_errors: own.map_or_else(Vec::new, |finished| told(&finished.sink_errors)),
         }
     }
 }
@@ -320,7 +288,11 @@ impl<'a> RunFields<'a> {
         if words.iter().any(|word| word.to_str().is_none()) {
             self.argv_base64 = Some(words.iter().map(|word| base64(word.as_bytes())).collect());
         }
-        self.argv = Some(words.into_iter().map(OsStr::to_string_lossy).collect());
+        let text = |word| match word {
+            Cow::Borrowed(word) => OsStr::to_string_lossy(word),
+            Cow::Owned(masked) => Cow::Owned(masked.to_string_lossy().into_owned()),
+        };
+        self.argv = Some(words.into_iter().map(text).collect());
         self
     }
 }
@@ -354,7 +326,7 @@ impl UsageFields {
 }
 
 impl<'a> AlertFields<'a> {
-    fn of(job: &'a JobFacts, alert: &'a Alert, changed: Vec<&'a str>) -> Self {
+    fn of(job: &'a JobFacts, alert: &'a Alert, changed: Vec<Cow<'a, str>>) -> Self {
         Self {
             id: alert.id.to_string(),
             key: &alert.key,

@@ -186,7 +186,7 @@ fn arguments_leave_the_host_only_where_that_is_allowed() {
         line.split_once("Command: ").map(|(_, rest)| rest.split('|').next().unwrap().to_owned())
     };
     job.privacy.send_args = true;
-    assert_eq!(command(job).as_deref(), Some("pg_dump --password=x"));
+    assert_eq!(command(job).as_deref(), Some("pg_dump --password=***"));
     assert_eq!(command(backup()).as_deref(), Some("pg_dump"));
     let sensitive = || {
         let mut job = backup();

@@ -10,7 +10,7 @@ fn sink(line: &str) -> Arc<dyn Sink> {
 
 fn alerts(reason: &str) -> Vec<Notice> {
     let mut job = sample::job("backup");
-    job.owner = Some("db-oncall".into());
+    job.owner = Some("db\0oncall".into());
     sample::failed_because(job, reason).split_off(1)
 }
 
@@ -58,11 +58,11 @@ fn the_event_is_on_stdin_and_its_main_fields_in_the_environment() {
         "LABEL=backup",
         "HOST=db1",
         "OUTCOME=failed",
-        "REASON=line1\nNUL\u{fffd}",
+        "REASON=line1\nNUL",
         "FAILURES=1",
         "ALERT_KEY=db1/backup",
         "SEVERITY=error",
-        "OWNER=db-oncall",
+        "OWNER=db\u{fffd}oncall",
         "EXIT_CODE=3",
     ] {
         assert!(env.contains(&format!("{PREFIX}{word}\n")), "{word} in {env}");
