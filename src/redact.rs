@@ -46,10 +46,10 @@ pub fn masked(text: &str) -> Cow<'_, str> {
 /// a word has no shape, so that one goes.
 pub fn masked_sentence(text: &str) -> Cow<'_, str> {
     const CUT: char = '…';
-    let plain = match plain(text) {
-        Cow::Borrowed(text) if !text.contains(CUT) => return masked(text),
-        plain => plain,
-    };
+    let plain = plain(text);
+    if let (Cow::Borrowed(text), false) = (&plain, plain.contains(CUT)) {
+        return masked(text);
+    }
     let parts = plain.split_inclusive(CUT).map(|part| match part.strip_suffix(CUT) {
         Some(quoted) => format!("{}{CUT}", &quoted[..excerpt::end_of_words(quoted)]),
         None => part.to_owned(),

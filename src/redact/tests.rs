@@ -116,7 +116,7 @@ const SECRETS: [&str; 100] = [
 ];
 
 /// Texts without a secret.
-const INNOCENT: [&str; 71] = [
+const INNOCENT: [&str; 74] = [
     "",
     "***",
     "monkey: banana",
@@ -136,6 +136,9 @@ const INNOCENT: [&str; 71] = [
     "lowpass=f=3000",
     "secretary: Joe",
     "key: value",
+    "unexpected token: ';' at line 3",
+    "INFO auth: user joe logged in",
+    "logname= uid=0; sshd:auth): authentication failure",
     "primary_key=id",
     "public_key=abcdef",
     "turkey=cold",

@@ -10,7 +10,7 @@ const SCHEMES: &str = "bearer basic token digest negotiate apikey aws4-hmac-sha2
 /// What is said of a secret in its place. Nobody's secret is one of these.
 const SAYINGS: &str = "true false yes no on off none null nil undefined ok fail failed failure success succeeded valid \
     invalid incorrect wrong missing required expired denied rejected accepted enabled disabled empty \
-    set unset not is was for and or the to from of in must cannot";
+    set unset user not is was for and or the to from of in must cannot";
 
 /// A value, without its quotes, that begins at `start`; a scheme before it is left out. Quoted ones go to
 /// the closing quote or the end of the line, others to white space or to where the next name begins.
@@ -77,7 +77,8 @@ fn end_of_quoted(text: &[u8], start: usize, quote: u8, slashes: usize) -> usize 
 /// A quote in the midst of a word closes nothing: `don't`, and `'don'\''t'` as a shell has it.
 fn closes(text: &[u8], at: usize) -> bool {
     let next = text.get(at + 1).copied().unwrap_or(b' ');
-    !(next.is_ascii_alphanumeric() || next == b'_' || next >= 0x80) && !text[at..].starts_with(b"'\\'")
+    let goes_on = next.is_ascii_alphanumeric() || next == b'_' || next >= 0x80;
+    !goes_on && !text[at..].starts_with(b"'\\'")
 }
 
 fn end_of_bare(text: &[u8], start: usize) -> usize {

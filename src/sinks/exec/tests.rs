@@ -85,6 +85,10 @@ fn a_reason_that_may_quote_the_command_is_not_told_of_a_sensitive_one() {
 #[test]
 fn a_failure_is_said_with_the_last_line_of_the_program() {
     assert_eq!(tell("echo one; echo 'no\tway' >&2; echo; exit 4"), Err("exit status 4: no way".into()));
+    assert_eq!(
+        tell("printf 'x\\rno \\033[1mway\\033[0m\\n\\033[K'; exit 4"),
+        Err("exit status 4: no way".into())
+    );
     assert_eq!(tell("kill -9 $$"), Err("killed by SIGKILL".into()));
     assert_eq!(tell("exit 1"), Err("exit status 1".into()));
 }
