@@ -290,7 +290,7 @@ fn no_sentence_of_an_event_has_a_secret() {
     let start = Start { id: RunId::new(), parent: None, pid: 1, started_at: sample::ENDED_AT };
     let reason = || "said token=abc123".to_owned();
     let alert = sample::failing_history().alert.unwrap();
-    let overdue = Overdue { start, elapsed: Duration::ZERO, reason: reason() };
+    let overdue = Overdue { start, elapsed: std::time::Duration::ZERO, reason: reason() };
     let standing =
         Standing { success_age: None, alert_is_open: true, health: Health::Critical, sentence: reason() };
     for news in [
