@@ -27,6 +27,7 @@ mod policy;
 mod produced;
 mod program;
 mod progress;
+mod redact;
 mod run;
 mod run_report;
 mod schedule;

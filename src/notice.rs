@@ -1,9 +1,11 @@
 //! PURE. What a sink may know of a run: notices in the words of every document, and the table of
 //! metrics. Here it is decided what leaves the host; how it is written is each sink's affair.
 
+mod audience;
 mod event;
 mod measure;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +16,8 @@ use crate::plan::JobFacts;
 use crate::policy::{Alert, History, Judgement, Verdict};
 use crate::program::Changed;
 
-pub use event::{Audience, changes_for, command_for, event_json, reason_for};
+pub use audience::{Audience, changes_for, command_for, reason_for, words_for};
+pub use event::event_json;
 pub use measure::{MetricKind, Tagged, measurements, value_tags};
 
 /// One thing that sinks are told, with an identity of its own.
@@ -207,10 +210,10 @@ impl Cause {
     }
 
     /// In one sentence, if there is more to say than the outcome, and as far as an audience may know it.
-    pub fn reason_for(&self, job: &JobFacts, audience: Audience) -> Option<&str> {
+    pub fn reason_for(&self, job: &JobFacts, audience: Audience) -> Option<Cow<'_, str>> {
         match self {
             Self::Run(finished) => reason_for(job, &finished.run, audience),
-            Self::Noticed(reason, _) => Some(reason),
+            Self::Noticed(reason, _) => Some(words_for(reason, audience)),
         }
     }
 }
@@ -312,9 +315,10 @@ impl Notice {
             let reason = reason_for(&self.job, &finished.run, audience);
             reason.map(|reason| format!(": {reason}")).unwrap_or_default()
         };
+        let told = |sentence| words_for(sentence, audience);
         match &self.news {
             News::Started(_) => format!("{label} started on {host}"),
-            News::Overdue(overdue) => format!("{label} is overdue on {host}: {}", overdue.reason),
+            News::Overdue(overdue) => format!("{label} is overdue on {host}: {}", told(&overdue.reason)),
             News::Finished(finished) => {
                 format!("{label} on {host}: {}{}", finished.run.outcome, because(finished))
             }
@@ -322,7 +326,7 @@ impl Notice {
                 format!("{label} is failing on {host}: {}{}", failures(alert), because(finished))
             }
             News::Opened(Turn { cause: Cause::Noticed(reason, _), .. }) => {
-                format!("{label} is in trouble on {host}: {reason}")
+                format!("{label} is in trouble on {host}: {}", told(reason))
             }
             News::Repeated(Turn { alert, cause, .. }) => format!(
                 "{label} is still failing on {host} since {}: {}{}",
@@ -330,7 +334,7 @@ impl Notice {
                 failures(alert),
                 match cause {
                     Cause::Run(finished) => because(finished),
-                    Cause::Noticed(reason, _) => format!(": {reason}"),
+                    Cause::Noticed(reason, _) => format!(": {}", told(reason)),
                 }
             ),
             News::Closed(Turn { alert, cause: Cause::Run(_), .. }) => format!(
@@ -338,10 +342,11 @@ impl Notice {
                 alert.opened_at,
                 failures(alert)
             ),
-            News::Standing(standing) => format!("{label} on {host}: {}", standing.sentence),
+            News::Standing(standing) => format!("{label} on {host}: {}", told(&standing.sentence)),
             News::Alive => format!("cronward is looking after the jobs of {host}"),
             News::Closed(Turn { alert, cause: Cause::Noticed(reason, _), .. }) => {
-                format!("{label} on {host}: {reason}; the alert of {} is closed", alert.opened_at)
+                let opened_at = alert.opened_at;
+                format!("{label} on {host}: {}; the alert of {opened_at} is closed", told(reason))
             }
         }
     }

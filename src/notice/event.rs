@@ -10,59 +10,18 @@ use std::time::Duration;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use super::audience::{
+    Audience, changes_for, command_for, output_for, reason_for, reason_in_words, words_for,
+};
 use super::{Cause, Finished, News, Notice, Start};
 use crate::base64::base64;
-use crate::job::{CommandLine, Tag};
-use crate::outcome::{Attempt, Produced, Run, Usage};
-use crate::plan::{JobFacts, Privacy};
+use crate::job::Tag;
+use crate::outcome::{Attempt, Produced, Usage};
+use crate::plan::JobFacts;
 use crate::policy::Alert;
-use crate::program::Changed;
 
 /// Version of the form; raised when a field changes its meaning or goes.
 const VERSION: u32 = 1;
-
-/// Who will read it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Audience {
-    /// Somebody on this host: the arguments are shown in full.
-    Local,
-    /// Anybody else: what `--sensitive` and `--send-args` allow.
-    Away,
-}
-
-/// Of the command, what an audience may know; `None`: nothing of it.
-pub fn command_for(job: &JobFacts, audience: Audience) -> Option<Vec<&OsStr>> {
-    let Privacy { sensitive, send_args } = job.privacy;
-    match (audience, &job.command) {
-        (Audience::Away, _) if sensitive => None,
-        (Audience::Away, command) if !send_args => Some(vec![command.first_word()]),
-        (_, CommandLine::Words(words)) => Some(words.iter().map(|word| word.as_os_str()).collect()),
-        (_, CommandLine::Shell(line)) => Some(vec![OsStr::new("/bin/sh"), OsStr::new("-c"), line]),
-    }
-}
-
-/// Of what has changed, what an audience may know.
-pub fn changes_for<'a>(job: &JobFacts, changed: &'a [Changed], audience: Audience) -> Vec<&'a str> {
-    let Privacy { sensitive, send_args } = job.privacy;
-    let in_full = audience == Audience::Local || (send_args && !sensitive);
-    changed.iter().map(|change| if in_full { &change.full[..] } else { &change.brief[..] }).collect()
-}
-
-/// Why a run ended so, as far as an audience may know: a reason may quote the command.
-pub fn reason_for<'a>(job: &JobFacts, run: &'a Run, audience: Audience) -> Option<&'a str> {
-    match audience {
-        Audience::Away if job.privacy.sensitive => None,
-        Audience::Local | Audience::Away => run.reason.as_deref(),
-    }
-}
-
-/// The same of an attempt that was not the last.
-fn attempt_reason_for<'a>(job: &JobFacts, attempt: &'a Attempt, audience: Audience) -> Option<&'a str> {
-    match audience {
-        Audience::Away if job.privacy.sensitive => None,
-        Audience::Local | Audience::Away => attempt.reason.as_deref(),
-    }
-}
 
 /// The notice as one line of JSON, without a newline.
 pub fn event_json(notice: &Notice, audience: Audience) -> String {
@@ -85,13 +44,13 @@ struct Event<'a> {
     run: Option<RunFields<'a>>,
     /// Of an alert that no run has turned by ending.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
+    reason: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     alert: Option<AlertFields<'a>>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    problems: &'a [String],
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    sink_errors: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sink_errors: Vec<Cow<'a, str>>,
 }
 
 #[derive(Serialize, Default)]
@@ -125,7 +84,7 @@ struct RunFields<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     forwarded_signal: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
+    reason: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     usage: Option<UsageFields>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -158,7 +117,7 @@ struct AttemptFields<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     core_dumped: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
+    reason: Option<Cow<'a, str>>,
 }
 
 #[derive(Serialize)]
@@ -186,7 +145,7 @@ struct AlertFields<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     runbook: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    changed: Vec<&'a str>,
+    changed: Vec<Cow<'a, str>>,
 }
 
 #[derive(Serialize)]
@@ -253,7 +212,8 @@ impl<'a> Event<'a> {
         let (flat_run, run) = match &notice.news {
             News::Started(start) => (Some(under_way(start)), None),
             News::Overdue(overdue) => {
-                let (duration_ms, reason) = (Some(millis(overdue.elapsed)), Some(&overdue.reason[..]));
+                let reason = Some(words_for(&overdue.reason, audience));
+                let duration_ms = Some(millis(overdue.elapsed));
                 (Some(RunFields { duration_ms, reason, ..under_way(&overdue.start) }), None)
             }
             News::Finished(finished) => (Some(RunFields::finished(job, finished, audience)), None),
@@ -280,8 +240,10 @@ impl<'a> Event<'a> {
         };
         let reason = notice.news.turn().and_then(|turn| match &turn.cause {
             Cause::Run(_) => None,
-            Cause::Noticed(reason, _) => Some(&reason[..]),
+            Cause::Noticed(reason, _) => Some(words_for(reason, audience)),
         });
+        let told =
+            |sentences: &'a [String]| sentences.iter().map(|words| words_for(words, audience)).collect();
         Self {
             version: VERSION,
             kind: notice.news.kind(),
@@ -293,8 +255,8 @@ impl<'a> Event<'a> {
             run,
             reason,
             alert: alert.map(|(alert, changed)| AlertFields::of(job, alert, changed)),
-            problems: own.map_or(&[], |finished| &finished.problems),
-            sink_errors: own.map_or(&[], |finished| &finished.sink_errors),
+            problems: own.map_or_else(Vec::new, |finished| told(&finished.problems)),
+            sink_errors: own.map_or_else(Vec::new, |finished| told(&finished.sink_errors)),
         }
     }
 }
@@ -348,7 +310,11 @@ impl<'a> RunFields<'a> {
         if words.iter().any(|word| word.to_str().is_none()) {
             self.argv_base64 = Some(words.iter().map(|word| base64(word.as_bytes())).collect());
         }
-        self.argv = Some(words.into_iter().map(OsStr::to_string_lossy).collect());
+        let text = |word| match word {
+            Cow::Borrowed(word) => OsStr::to_string_lossy(word),
+            Cow::Owned(masked) => Cow::Owned(masked.to_string_lossy().into_owned()),
+        };
+        self.argv = Some(words.into_iter().map(text).collect());
         self
     }
 }
@@ -376,7 +342,7 @@ impl<'a> AttemptFields<'a> {
             signal: death.map(|(signal, _)| signal.to_string()),
             signal_number: death.map(|(signal, _)| signal.0),
             core_dumped: death.map(|(_, core_dumped)| core_dumped),
-            reason: attempt_reason_for(job, attempt, audience),
+            reason: reason_in_words(job, attempt.reason.as_deref(), audience),
         }
     }
 }
@@ -398,7 +364,7 @@ impl UsageFields {
 }
 
 impl<'a> AlertFields<'a> {
-    fn of(job: &'a JobFacts, alert: &'a Alert, changed: Vec<&'a str>) -> Self {
+    fn of(job: &'a JobFacts, alert: &'a Alert, changed: Vec<Cow<'a, str>>) -> Self {
         Self {
             id: alert.id.to_string(),
             key: &alert.key,

@@ -96,7 +96,7 @@ fn variables(notice: &Notice) -> Vec<OsString> {
     }
     if let Some(Turn { alert, cause, changed }) = notice.news.turn() {
         let reason = cause.reason_for(job, Audience::Away);
-        fields.extend(reason.map(|reason| ("REASON", reason.to_owned())));
+        fields.extend(reason.map(|reason| ("REASON", reason.into_owned())));
         fields.push(("FAILURES", alert.failures.to_string()));
         fields.push(("ALERT_ID", alert.id.to_string()));
         fields.push(("ALERT_KEY", alert.key.clone()));

@@ -15,6 +15,7 @@ use crate::human;
 use crate::job::RunId;
 use crate::notice::{Audience, News, Notice, command_for, reason_for};
 use crate::outcome::{Ending, Run, RunEnd, Weight};
+use crate::redact::one_line;
 use crate::shell;
 
 /// How much of a body a server keeps that has not said otherwise, in bytes: what one that you run
@@ -191,15 +192,15 @@ fn end_of(run: &Run) -> Cow<'static, str> {
 
 /// What people are to read, in at most `limit` bytes: what matters most comes first.
 fn body(notice: &Notice, limit: usize) -> String {
-    let mut text = plain(&notice.headline_for(Audience::Away));
-    let mut line = |name: &str, value: &str| text.push_str(&format!("\n{name}: {}", plain(value)));
+    let mut text = one_line(&notice.headline_for(Audience::Away)).into_owned();
+    let mut line = |name: &str, value: &str| text.push_str(&format!("\n{name}: {}", one_line(value)));
     if matches!(notice.news, News::Alive) {
         return text;
     }
     if let Some(run) = notice.news.run() {
         line("outcome", run.outcome.as_str());
         if let Some(reason) = reason_for(&notice.job, run, Audience::Away) {
-            line("reason", reason);
+            line("reason", &reason);
         }
         if let Some(wall_time) = run.wall_time {
             line("duration", &human::span(wall_time));
@@ -212,11 +213,6 @@ fn body(notice: &Notice, limit: usize) -> String {
     }
     text.truncate(text.floor_char_boundary(limit));
     text
-}
-
-/// One line without anything that a terminal would obey.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ mod overdue;
 mod passthrough;
 #[cfg(feature = "http")]
 mod pings;
+mod redaction;
 mod retries;
 mod signals;
 mod sinks;

@@ -2,7 +2,7 @@
 //! fields end at `|`; the Agent turns the two characters `\n` back into a newline.
 
 use crate::notice::{
-    Audience, Cause, Finished, Health, News, Notice, Turn, changes_for, command_for, reason_for,
+    Audience, Cause, Finished, Health, News, Notice, Turn, changes_for, command_for, reason_for, words_for,
 };
 use crate::outcome::{Outcome, Run, Weight};
 use crate::plan::{JobFacts, Severity};
@@ -137,20 +137,21 @@ fn push_tags(line: &mut String, tags: &str, room: usize) {
 /// What a person wants to know next, a line each.
 fn text(notice: &Notice) -> String {
     let job = &*notice.job;
+    let told = |sentence| words_for(sentence, Audience::Away);
     let mut lines = Vec::new();
     match &notice.news {
         News::Started(start) => lines.push(format!("Started: {}", start.started_at)),
         News::Finished(finished) => lines.extend(ending(job, &finished.run)),
-        News::Standing(standing) => lines.push(standing.sentence.clone()),
+        News::Standing(standing) => lines.push(told(&standing.sentence).into_owned()),
         News::Alive => {}
         News::Overdue(overdue) => {
             lines.push(format!("Started: {}", overdue.start.started_at));
-            lines.push(format!("Reason: {}", overdue.reason));
+            lines.push(format!("Reason: {}", told(&overdue.reason)));
         }
         News::Opened(turn) | News::Repeated(turn) | News::Closed(turn) => {
             match &turn.cause {
                 Cause::Run(finished) => lines.extend(ending(job, &finished.run)),
-                Cause::Noticed(reason, _) => lines.push(format!("Reason: {reason}")),
+                Cause::Noticed(reason, _) => lines.push(format!("Reason: {}", told(reason))),
             }
             lines.push(format!("Failures: {}", turn.alert.failures));
             lines.extend(

@@ -186,7 +186,7 @@ fn arguments_leave_the_host_only_where_that_is_allowed() {
         line.split_once("Command: ").map(|(_, rest)| rest.split('|').next().unwrap().to_owned())
     };
     job.privacy.send_args = true;
-    assert_eq!(command(job).as_deref(), Some("pg_dump --password=x"));
+    assert_eq!(command(job).as_deref(), Some("pg_dump --password=***"));
     assert_eq!(command(backup()).as_deref(), Some("pg_dump"));
     let sensitive = || {
         let mut job = backup();
@@ -279,5 +279,28 @@ proptest! {
                 prop_assert_eq!(grammar::dogstatsd(&line).expect(&line).len(), 1);
             }
         }
+    }
+}
+
+#[test]
+fn no_sentence_of_an_event_has_a_secret() {
+    use crate::job::RunId;
+    use crate::notice::{Cause, Health, News, Overdue, Standing, Start, Turn};
+
+    let start = Start { id: RunId::new(), parent: None, pid: 1, started_at: sample::ENDED_AT };
+    let reason = || "said token=abc123".to_owned();
+    let alert = sample::failing_history().alert.unwrap();
+    let overdue = Overdue { start, elapsed: std::time::Duration::ZERO, reason: reason() };
+    let standing =
+        Standing { success_age: None, alert_is_open: true, health: Health::Critical, sentence: reason() };
+    for news in [
+        News::Overdue(overdue),
+        News::Opened(Turn { alert, cause: Cause::Noticed(reason(), None), changed: Vec::new() }),
+        News::Standing(standing),
+    ] {
+        let notice =
+            Notice { id: RunId::new(), time: sample::ENDED_AT, job: Arc::new(sample::job("x")), news };
+        let event = super::event::event(&notice, "", 8192);
+        assert!(event.contains("said token=***") && !event.contains("abc123"), "{event}");
     }
 }

@@ -16,6 +16,7 @@ use crate::clock::{Deadline, Stopwatch};
 use crate::job::Signal;
 use crate::os_error;
 use crate::outcome::Ending;
+use crate::redact::one_line;
 use crate::sys::entry::SignalState;
 use crate::sys::process::{Exec, LastWords, StartError, spawn, wait_until};
 use crate::sys::signals::{SignalSet, send_group};
@@ -174,9 +175,10 @@ fn keep_last(said: &mut Vec<u8>, more: &[u8]) {
     said.drain(..surplus);
 }
 
-/// The last line that is not blank, cut, without control characters.
+/// The last line that is not blank, cut, without what a terminal would obey.
 fn last_line(said: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(said);
-    let line = text.lines().map(str::trim).rfind(|line| !line.is_empty())?;
-    Some(line.chars().take(QUOTED_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect())
+    let mut lines = text.lines().map(|line| one_line(line).trim().to_owned());
+    let line = lines.rfind(|line| !line.is_empty())?;
+    Some(line.chars().take(QUOTED_MAX).collect())
 }

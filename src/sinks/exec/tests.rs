@@ -10,7 +10,7 @@ fn sink(line: &str) -> Arc<dyn Sink> {
 
 fn alerts(reason: &str) -> Vec<Notice> {
     let mut job = sample::job("backup");
-    job.owner = Some("db-oncall".into());
+    job.owner = Some("db\0oncall".into());
     sample::failed_because(job, reason).split_off(1)
 }
 
@@ -58,11 +58,11 @@ fn the_event_is_on_stdin_and_its_main_fields_in_the_environment() {
         "LABEL=backup",
         "HOST=db1",
         "OUTCOME=failed",
-        "REASON=line1\nNUL\u{fffd}",
+        "REASON=line1\nNUL",
         "FAILURES=1",
         "ALERT_KEY=db1/backup",
         "SEVERITY=error",
-        "OWNER=db-oncall",
+        "OWNER=db\u{fffd}oncall",
         "EXIT_CODE=3",
     ] {
         assert!(env.contains(&format!("{PREFIX}{word}\n")), "{word} in {env}");
@@ -85,6 +85,10 @@ fn a_reason_that_may_quote_the_command_is_not_told_of_a_sensitive_one() {
 #[test]
 fn a_failure_is_said_with_the_last_line_of_the_program() {
     assert_eq!(tell("echo one; echo 'no\tway' >&2; echo; exit 4"), Err("exit status 4: no way".into()));
+    assert_eq!(
+        tell("printf 'x\\rno \\033[1mway\\033[0m\\n\\033[K'; exit 4"),
+        Err("exit status 4: no way".into())
+    );
     assert_eq!(tell("kill -9 $$"), Err("killed by SIGKILL".into()));
     assert_eq!(tell("exit 1"), Err("exit status 1".into()));
 }

@@ -135,8 +135,8 @@ fn a_sensitive_job_is_told_by_its_outcome_alone() {
     let generous = Privacy { sensitive: false, send_args: true };
     assert_eq!(
         body_for(generous),
-        "back up on db1: failed: not found: 'x [2J'\noutcome: failed\nreason: not found: 'x [2J'\n\
-         duration: 13 ms\ncommand: pg_dump --password=x"
+        "back up on db1: failed: not found: 'x'\noutcome: failed\nreason: not found: 'x'\n\
+         duration: 13 ms\ncommand: pg_dump '--password=***'"
     );
 }
 
