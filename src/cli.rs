@@ -109,6 +109,9 @@ fn option(row: &'static Row) -> Arg {
     }
     match row.takes {
         Takes::Nothing => arg.action(ArgAction::SetTrue),
+        Takes::Perhaps(name) => {
+            valued(arg, name).num_args(0..=1).require_equals(true).default_missing_value("1")
+        }
         Takes::One(name) => valued(arg, name).allow_hyphen_values(may_begin_with_dash(row)),
         Takes::Many(name) => valued(arg, name).action(ArgAction::Append),
     }
@@ -130,7 +133,7 @@ fn collect(matches: &mut ArgMatches) -> (Vec<(Setting, OsString)>, Vec<OsString>
         match row.takes {
             Takes::Nothing if matches.get_flag(row.long) => options.push((row.setting, "1".into())),
             Takes::Nothing => {}
-            Takes::One(_) | Takes::Many(_) => {
+            Takes::Perhaps(_) | Takes::One(_) | Takes::Many(_) => {
                 options.extend(taken(matches, row.long).map(|value| (row.setting, value)));
             }
         }

@@ -273,6 +273,28 @@ pub struct Produced {
     pub bytes: u64,
 }
 
+/// The first and the last part of what a run has written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Excerpt {
+    /// The first part; all of it if nothing had to be left out.
+    pub head: Vec<u8>,
+    /// The last part; empty if nothing had to be left out.
+    pub tail: Vec<u8>,
+    /// How many bytes there were.
+    pub total: u64,
+    /// How many of them are in neither part.
+    pub left_out: u64,
+}
+
+/// What was kept of the output of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeptOutput {
+    /// `--capture`.
+    pub excerpt: Option<Excerpt>,
+    /// The file of `--log-dir` that has all of it.
+    pub log: Option<PathBuf>,
+}
+
 /// An attempt that failed, and after which the command was to be run again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
@@ -322,6 +344,10 @@ pub struct Run {
     /// The files that it was to produce, as they were found: the first that is not as it should be,
     /// if there is one, then in the order of `--produces`.
     pub produced: Vec<Produced>,
+    /// What was kept of its output.
+    pub output: KeptOutput,
+    /// Whether output that the command believes to have written could not be written on.
+    pub output_was_lost: bool,
     /// How it is called.
     pub outcome: Outcome,
     /// Why, in words; `None` where there is nothing to say beyond the outcome.
@@ -414,6 +440,8 @@ impl Run {
             return Exit::Code(status::TIMED_OUT);
         }
         match &self.end {
+            // Without the pipe in between, its write would have failed, and it would have said so.
+            RunEnd::Ended(Ending::Exited(0)) if self.output_was_lost => Exit::Code(status::CANNOT_RUN),
             RunEnd::Ended(Ending::Exited(code)) => Exit::Code(*code),
             RunEnd::Ended(Ending::Killed { signal, .. }) => Exit::Signal(*signal),
             RunEnd::NotStarted(failure) => Exit::Code(failure.exit_status),

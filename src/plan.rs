@@ -5,7 +5,7 @@ mod bands;
 mod files;
 mod host;
 mod lists;
-mod log_keep;
+mod output;
 mod resolve;
 mod state_dir;
 mod values;
@@ -18,6 +18,7 @@ use std::time::Duration;
 use crate::expectation::{Expectation, Product};
 use crate::job::{CommandLine, Label, RunId, Tag};
 use crate::outcome::CodeMeaning;
+use crate::output::log::KeepRule;
 use crate::policy::AlertRule;
 use crate::schedule::Schedule;
 
@@ -70,6 +71,8 @@ pub struct Plan {
     pub flush_deadline: Duration,
     /// `--own-group`.
     pub own_group: bool,
+    /// What becomes of the output.
+    pub output: OutputRule,
     /// `--summary`.
     pub summary: Summary,
     /// What is wrong with the configuration files, a line each, with file and line.
@@ -154,6 +157,55 @@ pub struct RetryRule {
     pub retries: u32,
     /// How long to wait before the first of them.
     pub delay: Duration,
+}
+
+/// What becomes of the output.
+#[derive(Debug, Clone, Default)]
+pub struct OutputRule {
+    /// `--capture`, in bytes; 0: nothing.
+    pub capture: usize,
+    /// `--quiet`.
+    pub quiet: Option<Quiet>,
+    /// `--log-dir` and what belongs to it.
+    pub logs: Option<Logs>,
+    /// Where output that is held back may go that is too much for memory, the first that can be used.
+    pub spill_places: Vec<PathBuf>,
+}
+
+impl OutputRule {
+    /// Whether output has to pass through cronward at all.
+    pub fn wants_pipes(&self) -> bool {
+        self.capture > 0 || self.quiet.is_some() || self.logs.is_some()
+    }
+}
+
+/// When output that was held back is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quiet {
+    /// If the run has not ended well.
+    Failure,
+    /// If an alert is open when the run has ended.
+    Alert,
+}
+
+/// Where whole outputs are kept.
+#[derive(Debug, Clone)]
+pub struct Logs {
+    /// `--log-dir`.
+    pub dir: PathBuf,
+    /// `--log-keep`.
+    pub keep: KeepRule,
+    /// `--log-when`.
+    pub when: LogWhen,
+}
+
+/// Which outputs are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogWhen {
+    /// Those of runs that have not ended well.
+    Failed,
+    /// All.
+    Always,
 }
 
 /// No second run of the label at the same time.

@@ -14,11 +14,12 @@ use crate::config::Levels;
 use crate::diagnostics::say;
 use crate::job::{RunId, Signal};
 use crate::journal::{Claim, Journal, KeptPlan};
-use crate::outcome::{Exit, Run, RunEnd, status};
+use crate::outcome::{Exit, KeptOutput, Run, RunEnd, Weight, status};
+use crate::output::Output;
 use crate::plan::Plan;
 use crate::sinks::Sink;
 use crate::sys::entry::SignalState;
-use crate::sys::signals;
+use crate::sys::signals::{self, Arrived};
 use attempts::{Attempted, Beginning};
 use onlooker::LeftToDo;
 use report::Ended;
@@ -32,6 +33,7 @@ pub fn run(plan: &Arc<Plan>, levels: &Levels, sinks: &[Arc<dyn Sink>], caller: S
     // Only now: to wait for one's time or for the lock is no part of the run.
     let started_at = Timestamp::now();
     let mut left_to_do = LeftToDo::default();
+    let mut output = None;
     let attempted = match claimed {
         Err(Refusal::Unusable(reason)) => {
             say(format_args!("{}: {reason}", plan.job.label));
@@ -40,18 +42,23 @@ pub fn run(plan: &Arc<Plan>, levels: &Levels, sinks: &[Arc<dyn Sink>], caller: S
         Err(Refusal::Ended(end)) => Attempted::never(plan, end),
         Ok(overlap) => {
             let beginning = Beginning { plan, sinks, id, started_at, caller };
-            attempts::make(&beginning, &mut journal, overlap, &mut left_to_do)
+            output = Output::open(&plan.output, &plan.job.label, id, started_at);
+            attempts::make(&beginning, &mut journal, overlap, &mut left_to_do, output.as_mut())
         }
     };
     let deadline = Deadline::after(plan.flush_deadline);
     let ended = conclude(plan, id, started_at, attempted);
     let exit = ended.run.exit();
+    let ended_well = ended.run.outcome.weight() == Weight::Success;
     // The panic hook has said what there is to say; the command's status is what counts.
-    let _ = catch_unwind(AssertUnwindSafe(|| {
-        report::report(plan, sinks, &mut journal, ended, left_to_do, deadline, caller);
+    let reported = catch_unwind(AssertUnwindSafe(|| {
+        report::report(plan, sinks, &mut journal, ended, output.as_mut(), left_to_do, deadline, caller);
     }));
-    // The process ends now, and with it what the journal has open; to close each is a system call.
-    std::mem::forget(journal);
+    if let (Err(_), Some(output), false) = (reported, &mut output, ended_well) {
+        output.show(&mut |arrived| obeyed(arrived, caller).is_some());
+    }
+    // The process ends now, and with it what they have open; to close each is a system call.
+    std::mem::forget((journal, output));
     exit
 }
 
@@ -95,19 +102,26 @@ fn stop_signal_within(span: Duration, caller: SignalState) -> Option<Signal> {
     loop {
         match signals::next(Some(deadline.left())) {
             Some(arrived) => {
-                let signal = arrived.signal;
-                let obeyed = !caller.mask.contains(signal) && !signals::is_ignored(signal);
-                if obeyed && signal.asks_to_stop() {
+                if let Some(signal) = obeyed(arrived, caller) {
                     return Some(signal);
-                }
-                if obeyed && [Signal::TSTP, Signal::TTIN, Signal::TTOU].contains(&signal) {
-                    signals::stop_self(signal);
                 }
             }
             None if deadline.passed() => return None,
             None => {}
         }
     }
+}
+
+/// Obeys a signal while no command runs that it could be meant for: stops this process, or returns the signal
+/// if it asks to end it; if the caller would have us obey it at all.
+fn obeyed(Arrived { signal, .. }: Arrived, caller: SignalState) -> Option<Signal> {
+    if caller.mask.contains(signal) || signals::is_ignored(signal) {
+        return None;
+    }
+    if [Signal::TSTP, Signal::TTIN, Signal::TTOU].contains(&signal) {
+        signals::stop_self(signal);
+    }
+    signal.asks_to_stop().then_some(signal)
 }
 
 /// Puts together what is known of the run.
@@ -131,6 +145,8 @@ fn conclude(plan: &Plan, id: RunId, started_at: Timestamp, attempted: Attempted)
         usage,
         report: judged.report,
         produced: judged.produced,
+        output: KeptOutput::default(),
+        output_was_lost: judged.output_was_lost,
         outcome: judged.outcome,
         reason: judged.reason,
     };

@@ -56,6 +56,16 @@ pub enum Setting {
     Owner,
     /// `--runbook`
     Runbook,
+    /// `--quiet`
+    Quiet,
+    /// `--capture`
+    Capture,
+    /// `--log-dir`
+    LogDir,
+    /// `--log-keep`
+    LogKeep,
+    /// `--log-when`
+    LogWhen,
     /// `--sink`
     Sink,
     /// `--namespace`
@@ -85,6 +95,8 @@ pub enum Setting {
 pub enum Takes {
     /// Nothing: it is on or off.
     Nothing,
+    /// Nothing, or behind an equals sign one value, called so in the help.
+    Perhaps(&'static str),
     /// One value, called so in the help; the last one given counts, as with timeout(1).
     One(&'static str),
     /// Any number of values, called so in the help.
@@ -120,7 +132,7 @@ pub struct Row {
 }
 
 /// How many options there are.
-pub const COUNT: usize = 36;
+pub const COUNT: usize = 41;
 
 const fn row(
     setting: Setting,
@@ -137,7 +149,7 @@ const fn short(short: char, row: Row) -> Row {
 }
 
 use Setting as S;
-use Takes::{Many, Nothing, One};
+use Takes::{Many, Nothing, One, Perhaps};
 use Variable::{OfTheHost, OfTheRun};
 
 /// Every option, in the order of the help.
@@ -168,6 +180,11 @@ pub static TABLE: [Row; COUNT] = [
     row(S::Severity, "severity", One("LEVEL"), OfTheRun, "info, warning, error or critical [default: error]"),
     row(S::Owner, "owner", One("TEXT"), OfTheRun, "whom an alert concerns"),
     row(S::Runbook, "runbook", One("URL"), OfTheRun, "what to do about an alert"),
+    row(S::Quiet, "quiet", Perhaps("WHEN"), OfTheRun, "show stderr only after a failure, or =alert: only while an alert is open"),
+    row(S::Capture, "capture", One("SIZE"), OfTheRun, "keep the first and last part of the output for events and alerts [default: 0]"),
+    row(S::LogDir, "log-dir", One("DIR"), OfTheRun, "keep whole outputs there, a file for each run [default: nowhere]"),
+    row(S::LogKeep, "log-keep", One("SPEC"), OfTheRun, "how many, how old, how large: '30', '14d', '1GiB', '30,14d' [default: 100]"),
+    row(S::LogWhen, "log-when", One("WHEN"), OfTheRun, "which outputs are kept: failed or always [default: always]"),
     row(S::Sink, "sink", Many("KIND:TARGET"), OfTheHost, "where reports go, or 'none'; '+KIND:…' adds; repeatable [default: dogstatsd:]"),
     row(S::Namespace, "namespace", One("NAME"), OfTheHost, "first part of every metric name; {host} is filled in [default: cronward]"),
     row(S::Sensitive, "sensitive", Nothing, OfTheHost, "neither arguments nor output leave the host"),

@@ -24,9 +24,9 @@ pub fn options(args: &[OsString]) -> Option<(Vec<(Setting, OsString)>, usize)> {
             _ => break,
         };
         let value = match (row.takes, attached) {
-            (Takes::Nothing, None) => OsStr::new("1"),
+            (Takes::Nothing | Takes::Perhaps(_), None) => OsStr::new("1"),
             (Takes::Nothing, Some(_)) => return None,
-            (Takes::One(_) | Takes::Many(_), Some(value)) => OsStr::from_bytes(value),
+            (Takes::Perhaps(_) | Takes::One(_) | Takes::Many(_), Some(value)) => OsStr::from_bytes(value),
             (Takes::One(_) | Takes::Many(_), None) => {
                 at += 1;
                 args.get(at).filter(|word| may_be_value(row, word))?

@@ -18,6 +18,8 @@ pub struct Surroundings {
     pub search_path: Option<OsString>,
     /// `HOME`.
     pub home: Option<OsString>,
+    /// `TMPDIR`.
+    pub temporary: Option<OsString>,
     /// `XDG_STATE_HOME`.
     pub state_home: Option<OsString>,
     /// `XDG_CONFIG_HOME`.
@@ -70,6 +72,7 @@ impl Surroundings {
                 }
                 Some(b'P') if name == b"PATH" => keep_first(&mut found.search_path, value),
                 Some(b'H') if name == b"HOME" => keep_first(&mut found.home, value),
+                Some(b'T') if name == b"TMPDIR" => keep_first(&mut found.temporary, value),
                 Some(b'X') if name == b"XDG_STATE_HOME" => keep_first(&mut found.state_home, value),
                 Some(b'X') if name == b"XDG_CONFIG_HOME" => keep_first(&mut found.config_home, value),
                 // `script`, `flock -c` and others call `$SHELL -c` themselves; were that cronward,

@@ -152,10 +152,12 @@ impl Sections<'_> {
         };
         let Some(section) = section else { return Role::Ignored };
         match (setting.row().takes, value) {
-            (Takes::Nothing, Value::Boolean(on)) => {
+            (Takes::Nothing | Takes::Perhaps(_), Value::Boolean(on)) => {
                 self.add(section, setting, line, if *on { "1" } else { "0" })
             }
-            (Takes::One(_) | Takes::Many(_), Value::Text(text)) => self.add(section, setting, line, text),
+            (Takes::Perhaps(_) | Takes::One(_) | Takes::Many(_), Value::Text(text)) => {
+                self.add(section, setting, line, text)
+            }
             (Takes::One("N" | "DUR" | "LIST" | "SPEC"), Value::Integer(digits)) => {
                 self.add(section, setting, line, digits);
             }
@@ -176,6 +178,7 @@ impl Sections<'_> {
             (takes, other) => {
                 let right = match takes {
                     Takes::Nothing => "true or false",
+                    Takes::Perhaps(_) => "true, false or a string",
                     Takes::One("N") => "a number",
                     Takes::One(_) => "a string",
                     Takes::Many(_) if setting == Setting::Tag => "a table, a string or an array of strings",

@@ -11,7 +11,7 @@ use nix::unistd::write;
 use super::{Committed, Journal};
 use crate::clock::{Deadline, Timestamp};
 use crate::job::{CommandLine, Label, RunId};
-use crate::outcome::{Ending, Outcome, Report, Run, RunEnd};
+use crate::outcome::{Ending, KeptOutput, Outcome, Report, Run, RunEnd};
 use crate::policy::{self, AlertAfter, AlertRule, History, Judged, Judgement};
 use crate::sys::process::LastWords;
 
@@ -136,6 +136,8 @@ pub(crate) fn ended(outcome: Outcome) -> Run {
         usage: None,
         report: Report::default(),
         produced: Vec::new(),
+        output: KeptOutput::default(),
+        output_was_lost: false,
         outcome,
         reason: (outcome != Outcome::Ok).then(reason),
     }

@@ -7,7 +7,7 @@ use super::stored::{End, Fold};
 use super::tail::Loose;
 use super::under_way::Begun;
 use crate::clock::Timestamp;
-use crate::outcome::{Outcome, Report, Run, RunEnd};
+use crate::outcome::{KeptOutput, Outcome, Report, Run, RunEnd};
 use crate::policy::{History, Judgement};
 
 /// Judges a run by the history before it; `None`: that history cannot be read.
@@ -95,6 +95,8 @@ pub(super) fn lost_run(begun: &Begun, host: &str, boot: Option<Timestamp>) -> Ru
         usage: None,
         report: Report::default(),
         produced: Vec::new(),
+        output: KeptOutput::default(),
+        output_was_lost: false,
         outcome: Outcome::Interrupted,
         reason: Some(reason),
     }

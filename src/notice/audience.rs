@@ -68,9 +68,8 @@ pub fn output_for<'a>(job: &JobFacts, run: &'a Run, audience: Audience) -> Optio
         match audience {
             Audience::Local => text,
             Audience::Away => {
-                let plain = redact::plain(&text);
-                let kept = if was_cut { whole_lines(&plain) } else { &plain };
-                Cow::Owned(redact::masked(kept).into_owned())
+                let kept = if was_cut { whole_lines(&text) } else { &text };
+                Cow::Owned(redact::masked(&redact::plain(kept)).into_owned())
             }
         }
     };

@@ -5,8 +5,6 @@
 //! A file is locked (flock(2)) for as long as its run is under way, and other runs of the job, which prune
 //! when they end, leave it alone. Where a file system has no locks, nothing is pruned.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "the passing on of output calls it"))]
-
 mod keep;
 mod prune;
 
@@ -84,11 +82,6 @@ impl LogFile {
                 Err(error) => self.error = Some(error),
             }
         }
-    }
-
-    /// How many bytes of output are in the file.
-    pub fn written(&self) -> u64 {
-        self.written
     }
 
     /// Ends the file, or removes it if it is not to be kept, and prunes those of other runs of the job.

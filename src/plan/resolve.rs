@@ -10,7 +10,7 @@ use super::state_dir::state_dir;
 use super::values::{self, bad, fill, read};
 use super::{
     Host, JobFacts, OverlapRule, Plan, Privacy, RetryRule, Severity, Summary, TimeLimit, Variables, bands,
-    lists,
+    lists, output,
 };
 use crate::config::{Configured, Levels, Surroundings};
 use crate::expectation::Expectation;
@@ -46,6 +46,7 @@ pub(super) fn decide(
     levels: &Levels,
     host: &dyn Host,
 ) -> Result<Plan, UsageError> {
+    let state_dir = state_dir(levels.nearest(Setting::StateDir), &surroundings, host)?;
     let job = job_facts(command, levels, host.name())?;
     Ok(Plan {
         time_limit: time_limit(levels)?,
@@ -60,9 +61,10 @@ pub(super) fn decide(
         max_age: read(levels, Setting::MaxAge, "duration", values::positive_duration)?,
         rule: alert_rule(levels)?,
         sinks: lists::sinks(levels)?,
-        state_dir: state_dir(levels.nearest(Setting::StateDir), &surroundings, host)?,
         flush_deadline: duration(levels, Setting::FlushDeadline)?.unwrap_or(FLUSH_DEADLINE),
         own_group: switch(levels, Setting::OwnGroup)?,
+        output: output::rule(levels, &surroundings, state_dir.as_deref().ok())?,
+        state_dir,
         summary: summary(levels)?,
         job: Arc::new(job),
         parent: surroundings.outer_run,

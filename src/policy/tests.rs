@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::*;
-use crate::outcome::{Ending, Report, RunEnd};
+use crate::outcome::{Ending, KeptOutput, Report, RunEnd};
 use proptest::prelude::*;
 
 fn count(n: u32) -> NonZeroU32 {
@@ -47,6 +47,8 @@ fn run(outcome: Outcome, started_at: Timestamp) -> Run {
         usage: None,
         report: Report::default(),
         produced: Vec::new(),
+        output: KeptOutput::default(),
+        output_was_lost: false,
         outcome,
         reason: None,
     }

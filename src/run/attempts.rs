@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::onlooker::{LeftToDo, Onlooker};
-use super::{Overlap, stop_signal_within};
-use crate::clock::{Stopwatch, Timestamp};
+use super::{Overlap, obeyed, stop_signal_within};
+use crate::clock::{Deadline, Stopwatch, Timestamp};
 use crate::expectation;
 use crate::job::{RunId, Signal};
 use crate::journal::Journal;
 use crate::outcome::{self, Attempt, Ending, Outcome, Produced, Report, RunEnd, Usage, Weight};
+use crate::output::Output;
 use crate::plan::{Plan, RetryRule};
 use crate::produced;
 use crate::run_report;
@@ -60,6 +61,8 @@ pub struct Judged {
     pub produced: Vec<Produced>,
     /// What is wrong with the report.
     pub complaints: Vec<String>,
+    /// Whether output that the command believes to have written could not be written on.
+    pub output_was_lost: bool,
 }
 
 impl Attempted {
@@ -78,6 +81,7 @@ pub fn make(
     journal: &mut Journal,
     overlap: Overlap,
     left_to_do: &mut LeftToDo,
+    mut output: Option<&mut Output>,
 ) -> Attempted {
     let Beginning { plan, id, caller, .. } = *run;
     let supervisor = Supervisor::new(plan.time_limit.is_some());
@@ -94,6 +98,10 @@ pub fn make(
         let next_words = LastWords { journal: None, lock: last_words.lock.clone() };
         let environment = environment(plan, id, attempts, journal.report_path(id).as_deref());
         let mut onlooker = Onlooker::new(run, journal, left_to_do, attempts == 1);
+        if let Some(output) = &mut output {
+            output.connect();
+        }
+        let patience = plan.time_limit.map(|time| Deadline::after(time.limit));
         let last = supervisor.supervise(
             Task {
                 argv: &plan.job.command.argv(),
@@ -103,6 +111,7 @@ pub fn make(
                 time_limit: plan.time_limit,
                 signals: caller,
                 last_words: std::mem::replace(&mut last_words, next_words),
+                output: output.as_deref_mut(),
             },
             &mut onlooker,
         );
@@ -111,11 +120,19 @@ pub fn make(
             // The next run may start.
             drop(overlap.take());
         }
-        let judged = judge(run, journal, &last);
+        let mut told_to_stop = false;
+        let mut lost = None;
+        if let Some(output) = &mut output {
+            let mut stops = |arrived| obeyed(arrived, caller).is_some();
+            told_to_stop = !output.drain(patience, &mut stops);
+            lost = output.lost();
+        }
+        let judged = judge(run, journal, &last, lost);
         let wall_time = last.wall_time.map(|wall_time| offset + wall_time);
         usage = [usage, last.usage].into_iter().flatten().reduce(Usage::and);
         let failed = judged.outcome.weight() == Weight::Failure;
-        let (Some(ending), Some(attempt_took), true) = (ending, last.wall_time, failed) else {
+        let (Some(ending), Some(attempt_took), true) = (ending, last.wall_time, failed && !told_to_stop)
+        else {
             return Attempted { earlier, last, judged, attempts, wall_time, usage };
         };
         let Judged { outcome, reason, .. } = judged;
@@ -157,14 +174,15 @@ fn environment(plan: &Plan, id: RunId, attempt: u32, report: Option<&Path>) -> V
 }
 
 /// Gives an attempt its name: by how it ended, then by what was expected of it.
-fn judge(run: &Beginning<'_>, journal: &Journal, attempt: &Supervised) -> Judged {
+fn judge(run: &Beginning<'_>, journal: &Journal, attempt: &Supervised, lost: Option<String>) -> Judged {
     let mut judged = name(run.plan, attempt);
+    judged.output_was_lost = lost.is_some();
     // What is looked at here is the user's; a defect of ours in looking must not cost the status.
     let _ = catch_unwind(AssertUnwindSafe(|| {
         if attempt.pid.is_some() {
             judged.complaints = take_report(journal, run.id, &mut judged.report);
         }
-        hold_to_expectations(run, journal, attempt.wall_time, &mut judged);
+        hold_to_expectations(run, journal, attempt.wall_time, lost, &mut judged);
     }));
     judged
 }
@@ -182,7 +200,14 @@ fn name(plan: &Plan, attempt: &Supervised) -> Judged {
     {
         reason = Some(format!("killed by {}: {why}", Signal::KILL));
     }
-    Judged { outcome, reason, report: Report::default(), produced: Vec::new(), complaints: Vec::new() }
+    Judged {
+        outcome,
+        reason,
+        report: Report::default(),
+        produced: Vec::new(),
+        complaints: Vec::new(),
+        output_was_lost: false,
+    }
 }
 
 /// Takes what the job has reported of itself; the complaints about it.
@@ -200,13 +225,15 @@ fn hold_to_expectations(
     run: &Beginning<'_>,
     journal: &Journal,
     wall_time: Option<Duration>,
+    lost: Option<String>,
     judged: &mut Judged,
 ) {
     let plan = run.plan;
     if judged.outcome.weight() != Weight::Success {
         return;
     }
-    let mut unmet = expectation::unmet(&plan.expectations, wall_time, &judged.report);
+    let mut unmet: Vec<String> = lost.into_iter().collect();
+    unmet.extend(expectation::unmet(&plan.expectations, wall_time, &judged.report));
     if !plan.products.is_empty() {
         let last_good = |pattern: &str| journal.last_good_size(pattern);
         let (produced, missing) = produced::look(&plan.products, run.started_at, &last_good);

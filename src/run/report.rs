@@ -7,14 +7,15 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::onlooker::LeftToDo;
-use super::stop_signal_within;
+use super::{obeyed, stop_signal_within};
 use crate::attend::{self, changed_since, judge, say_unconfirmed};
 use crate::clock::{Deadline, Timestamp};
 use crate::diagnostics::{say, stderr_is_terminal};
 use crate::journal::{Committed, Journal, UnderWayNow};
 use crate::notice::{Finished, Notice};
-use crate::outcome::{Outcome, Run, RunEnd, StartFailure};
-use crate::plan::{Plan, Summary};
+use crate::outcome::{Outcome, Run, RunEnd, StartFailure, Weight};
+use crate::output::Output;
+use crate::plan::{LogWhen, Plan, Quiet, Summary};
 use crate::policy::{History, Judgement};
 use crate::sinks::Sink;
 use crate::sinks::delivery;
@@ -27,12 +28,14 @@ pub struct Ended {
     pub problems: Vec<String>,
 }
 
-/// Reports on a run, within the deadline.
+/// Reports on a run, within the deadline, and shows the output that was held back, if it is to be shown.
+#[expect(clippy::too_many_arguments, reason = "what a run has come to, and each thing that is told of it")]
 pub fn report(
     plan: &Plan,
     sinks: &[Arc<dyn Sink>],
     journal: &mut Journal,
-    ended: Ended,
+    mut ended: Ended,
+    mut output: Option<&mut Output>,
     left_to_do: LeftToDo,
     deadline: Deadline,
     caller: SignalState,
@@ -42,11 +45,25 @@ pub fn report(
         say(format_args!("{label}: {reason}"));
     }
     let summary = summary(plan, &ended.run);
+    if let Some(output) = &mut output {
+        keep_output(plan, output, &mut ended);
+    }
     let committed =
         journal.commit(&ended.run, &plan.job.command, deadline, &|history, run| judge(plan, history, run));
     if let Some(trouble) = journal.trouble().or(committed.trouble.as_deref()) {
         say(format_args!("{label}: {trouble}"));
     }
+    let deadline = match output.filter(|output| output.is_held()) {
+        None => deadline,
+        Some(output) => {
+            let left = deadline.left();
+            if is_to_be_shown(plan, &ended.run, &committed) {
+                output.show(&mut |arrived| obeyed(arrived, caller).is_some());
+            }
+            // Whoever reads it takes the time that they take: it is not that of the sinks.
+            Deadline::after(left)
+        }
+    };
     let mut cut_short = || stop_signal_within(Duration::ZERO, caller).is_some();
     let skipped = ended.run.outcome == Outcome::Skipped;
     let mut notices = notices(plan, journal, committed, ended);
@@ -60,6 +77,34 @@ pub fn report(
     }
     if let Some(summary) = summary {
         say(summary);
+    }
+}
+
+/// Ends the keeping of the output.
+fn keep_output(plan: &Plan, output: &mut Output, ended: &mut Ended) {
+    let well = ended.run.outcome.weight() == Weight::Success;
+    let keep_log = !well || plan.output.logs.as_ref().is_some_and(|logs| logs.when == LogWhen::Always);
+    let finished = output.finish(&plan.output, keep_log, Timestamp::now());
+    for complaint in &finished.complaints {
+        say(format_args!("{}: {complaint}", plan.job.label));
+    }
+    if ended.run.output_was_lost
+        && let Some(reason) = &ended.run.reason
+    {
+        say(format_args!("{}: {reason}", plan.job.label));
+    }
+    ended.run.output = finished.kept;
+    ended.problems.extend(finished.complaints);
+    ended.problems.extend(finished.remarks);
+}
+
+/// Whether the output that was held back is to be shown. Where the history cannot be read nobody can say
+/// whether an alert is open, and a failure speaks for itself.
+fn is_to_be_shown(plan: &Plan, run: &Run, committed: &Committed) -> bool {
+    let well = run.outcome.weight() == Weight::Success;
+    match plan.output.quiet {
+        Some(Quiet::Alert) if committed.history_readable => committed.own.history.alert.is_some(),
+        Some(Quiet::Alert | Quiet::Failure) | None => !well,
     }
 }
 

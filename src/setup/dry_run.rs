@@ -12,7 +12,7 @@ use crate::config::{Level, Levels};
 use crate::job::CommandLine;
 use crate::notice::Notice;
 use crate::outcome::ExitCodes;
-use crate::plan::{Plan, Summary};
+use crate::plan::{LogWhen, Plan, Quiet, Summary};
 use crate::settings::{Setting, TABLE, Takes};
 use crate::shell;
 use crate::sinks;
@@ -91,6 +91,19 @@ fn value(plan: &Plan, levels: &Levels, setting: Setting) -> Option<String> {
         Setting::Severity => job.severity.as_str().to_owned(),
         Setting::Owner => job.owner.clone().unwrap_or_else(none),
         Setting::Runbook => job.runbook.clone().unwrap_or_else(none),
+        Setting::Quiet => match plan.output.quiet {
+            None => on(false),
+            Some(Quiet::Failure) => "failure".to_owned(),
+            Some(Quiet::Alert) => "alert".to_owned(),
+        },
+        Setting::Capture => format!("{}B", plan.output.capture),
+        Setting::LogDir => plan.output.logs.as_ref().map_or_else(none, |logs| logs.dir.display().to_string()),
+        Setting::LogKeep => plan.output.logs.as_ref().map_or_else(none, |logs| logs.keep.to_string()),
+        Setting::LogWhen => match plan.output.logs.as_ref().map(|logs| logs.when) {
+            None => none(),
+            Some(LogWhen::Failed) => "failed".to_owned(),
+            Some(LogWhen::Always) => "always".to_owned(),
+        },
         Setting::Sink if plan.sinks.is_empty() => "none".to_owned(),
         Setting::Sink => listed(plan.sinks.iter().map(sinks::shown)),
         Setting::Namespace => job.namespace.clone(),

@@ -10,7 +10,7 @@ use super::Opening;
 use crate::clock::Timestamp;
 use crate::job::{CommandLine, Label, RunId, Tag};
 use crate::notice::{Finished, Notice, Start};
-use crate::outcome::{Ending, Outcome, Report, Run, RunEnd, Usage};
+use crate::outcome::{Ending, KeptOutput, Outcome, Report, Run, RunEnd, Usage};
 use crate::plan::{JobFacts, Privacy, Severity, Variables};
 use crate::policy::{Alert, AlertAfter, AlertRule, History, Judged, judge};
 
@@ -52,6 +52,8 @@ pub fn run(outcome: Outcome, code: u8, reason: Option<&str>) -> Run {
         usage: Some(Usage { user: Duration::from_micros(8_500), max_rss_bytes: 1 << 20, ..Usage::default() }),
         report: Report::default(),
         produced: Vec::new(),
+        output: KeptOutput::default(),
+        output_was_lost: false,
         outcome,
         reason: reason.map(str::to_owned),
     }

@@ -16,6 +16,7 @@ use self::escalate::{Action, Escalation, Event, Origin};
 use crate::clock::{Deadline, Stopwatch};
 use crate::job::Signal;
 use crate::outcome::{RunEnd, Usage};
+use crate::output::Output;
 use crate::plan::TimeLimit;
 use crate::sys::entry::SignalState;
 use crate::sys::process::{self, Change, Exec, LastWords, Wait};
@@ -37,6 +38,8 @@ pub struct Task<'a> {
     pub signals: SignalState,
     /// What goes on record before the command is executed.
     pub last_words: LastWords,
+    /// What becomes of its output, if that passes through here.
+    pub output: Option<&'a mut Output>,
 }
 
 /// Somebody who is told while the command runs. What they do must not take long, and a panic of
@@ -123,16 +126,20 @@ impl Supervisor {
 
     /// Runs a command to its end.
     pub fn supervise(&self, task: Task<'_>, witness: &mut dyn Witness) -> Supervised {
+        let Task { mut output, .. } = task;
         let stopwatch = Stopwatch::start();
         let started = process::spawn(&Exec {
             argv: task.argv,
             environment: task.environment,
             search_path: task.search_path,
-            stdio: [None; 3],
+            stdio: output.as_deref().map_or([None; 3], Output::stdio),
             own_group: task.own_group,
             signals: task.signals,
             last_words: task.last_words,
         });
+        if let Some(output) = &mut output {
+            output.connected();
+        }
         let pid = match started {
             Ok(pid) => pid,
             Err(error) => {
@@ -145,6 +152,7 @@ impl Supervisor {
             own_group: task.own_group,
             stopwatch,
             supervisor: self,
+            output,
             escalation: Escalation::new(task.own_group),
             reaped: None,
             timers: Timers {
@@ -158,7 +166,7 @@ impl Supervisor {
         watch.wait_for_moment(witness, Duration::ZERO);
         // A defect of ours is no reason to lose the command: then it is waited for and no more.
         let reaped = catch_unwind(AssertUnwindSafe(|| watch.wait(witness)))
-            .unwrap_or_else(|_| just_wait(pid, stopwatch));
+            .unwrap_or_else(|_| just_wait(pid, stopwatch, watch.output.as_deref_mut()));
         Supervised {
             pid: Some(pid),
             end: reaped.end,
@@ -172,11 +180,26 @@ impl Supervisor {
     }
 }
 
-fn just_wait(pid: u32, stopwatch: Stopwatch) -> Reaped {
+/// Waits for a command, and lets its output go on: nothing else.
+fn just_wait(pid: u32, stopwatch: Stopwatch, mut output: Option<&mut Output>) -> Reaped {
+    /// How often the defect may show itself again before the output is given up for the command.
+    const DEFECTS_MAX: u32 = 3;
     let at_end = |end, usage| Reaped { end, usage, wall_time: stopwatch.elapsed() };
-    match process::reap(pid, Wait::ToTheEnd) {
-        Change::Ended(ending, usage) => at_end(RunEnd::Ended(ending), Some(usage)),
-        Change::None | Change::Stopped(_) | Change::Gone => at_end(status_lost(), None),
+    let mut defects = 0;
+    loop {
+        let wait = if output.is_some() { Wait::Now } else { Wait::ToTheEnd };
+        match (process::reap(pid, wait), &mut output) {
+            (Change::Ended(ending, usage), _) => return at_end(RunEnd::Ended(ending), Some(usage)),
+            (Change::None | Change::Stopped(_), Some(served)) => {
+                let mut serve = || served.serve(Some(KILL_PAUSE));
+                defects += u32::from(catch_unwind(AssertUnwindSafe(&mut serve)).is_err());
+                if defects > DEFECTS_MAX {
+                    served.abandon();
+                    output = None;
+                }
+            }
+            (Change::None | Change::Stopped(_) | Change::Gone, _) => return at_end(status_lost(), None),
+        }
     }
 }
 
@@ -226,6 +249,7 @@ struct Reaped {
 /// A command under supervision.
 struct Watch<'a> {
     supervisor: &'a Supervisor,
+    output: Option<&'a mut Output>,
     pid: u32,
     own_group: bool,
     stopwatch: Stopwatch,
@@ -236,6 +260,15 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
+    /// Asleep, but for output that goes on, until a signal comes or a timer runs out.
+    fn next_signal(&mut self) -> Option<Arrived> {
+        let limit = self.timers.next();
+        match &mut self.output {
+            Some(output) => output.serve(limit),
+            None => signals::next(limit),
+        }
+    }
+
     /// The loop: asleep until a signal comes or a timer runs out. After a timeout it also outlives
     /// the command until everything that the command started is gone.
     fn wait(&mut self, witness: &mut dyn Witness) -> Reaped {
@@ -250,7 +283,7 @@ impl Watch<'_> {
                     return reaped;
                 }
             }
-            match signals::next(self.timers.next()) {
+            match self.next_signal() {
                 Some(Arrived { signal: Signal::CHLD, .. }) => self.collect(),
                 Some(arrived) => self.on(arrived),
                 // A timer, or this process was stopped and continued: look at both.
@@ -407,6 +440,6 @@ mod tests {
             last_words: LastWords::default(),
         });
         set_mask(before);
-        assert_eq!(just_wait(pid.unwrap(), Stopwatch::start()).end, RunEnd::Ended(Ending::Exited(9)));
+        assert_eq!(just_wait(pid.unwrap(), Stopwatch::start(), None).end, RunEnd::Ended(Ending::Exited(9)));
     }
 }

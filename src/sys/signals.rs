@@ -10,6 +10,7 @@
 
 use std::io;
 use std::mem;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::ptr;
 use std::time::Duration;
 
@@ -135,6 +136,18 @@ pub fn next(limit: Option<Duration>) -> Option<Arrived> {
             // EAGAIN: the time is over. EINVAL: a limit that is no time; both mean "look again".
             Err(_) => return None,
         }
+    }
+}
+
+/// A descriptor that poll(2) calls readable while a signal is pending, for who has to wait for other
+/// descriptors as well; the signal itself is taken by [`next`]. `None` if there is none to be had.
+pub fn readiness() -> Option<OwnedFd> {
+    let all = SignalSet::ALL.0;
+    let flags = c_long::from(libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
+    // SAFETY: signalfd4(2) reads a set of the size that is given, and makes a new descriptor for -1.
+    unsafe {
+        let made = libc::syscall(libc::SYS_signalfd4, -1 as c_long, &raw const all, SET_BYTES, flags);
+        (made >= 0).then(|| OwnedFd::from_raw_fd(made as c_int))
     }
 }
 

@@ -29,7 +29,7 @@ fn options_of_help(arguments: &[&str]) -> BTreeSet<String> {
     let lines = help.lines().map(|line| (line, line.trim_start()));
     let heads = lines.filter(|(line, head)| head.starts_with('-') && line.len() - head.len() <= 6);
     let words = heads.flat_map(|(_, head)| {
-        head.split([' ', ',', '=']).take_while(|word| word.is_empty() || word.starts_with('-'))
+        head.split([' ', ',', '=', '[']).take_while(|word| word.is_empty() || word.starts_with('-'))
     });
     let options: BTreeSet<String> = words.filter(|word| !word.is_empty()).map(str::to_owned).collect();
     assert!(options.len() > 1, "{ran}");
@@ -165,6 +165,9 @@ fn the_variables_that_the_job_sees_are_those_of_the_manual() {
             "--expect" => "0s..",
             "--schedule" => "@daily",
             "--jitter" => "1ms",
+            "--capture" => "1KiB",
+            "--log-dir" => "/tmp",
+            "--log-when" => "failed",
             "--timeout" | "--kill-after" | "--warn-after" | "--lock-wait" | "--max-age" | "--realert"
             | "--retry-delay" | "--flush-deadline" => "9s",
             _ => "1",
@@ -310,7 +313,7 @@ fn every_field_of_the_schema_is_sent_by_some_run_and_is_in_the_manual_and_no_oth
 }
 
 /// Fields that are objects whose own fields have names of ours.
-const OBJECTS: [&str; 4] = ["run", "usage", "produced", "alert"];
+const OBJECTS: [&str; 5] = ["run", "usage", "produced", "output", "alert"];
 
 /// The name of a field in the manual: those of `run` are those of the top.
 fn field_name(prefix: &str, name: &str) -> String {

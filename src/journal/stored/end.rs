@@ -12,7 +12,7 @@ use super::words::{Id, Word};
 use crate::base64::base64;
 use crate::clock::Timestamp;
 use crate::job::{CommandLine, RunId, Signal, Tag};
-use crate::outcome::{self, Ending, Outcome, Report, Run, RunEnd, StartFailure};
+use crate::outcome::{self, Ending, KeptOutput, Outcome, Report, Run, RunEnd, StartFailure};
 use crate::policy::{Judgement, Verdict};
 
 /// How much of a command line is kept, in bytes: what ARG_MAX allows would make every line of the
@@ -248,6 +248,8 @@ impl<'a> End<'a> {
                 tags: self.tags.iter().filter_map(|tag| Tag::parse(tag)).collect(),
             },
             produced: self.produced.iter().map(Produced::to_outcome).collect(),
+            output: KeptOutput::default(),
+            output_was_lost: false,
             outcome: self.outcome.0,
             reason: self.reason.as_deref().map(str::to_owned),
         }

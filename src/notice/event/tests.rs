@@ -2,7 +2,13 @@
 
 use serde_json::{Value, json};
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
+
 use super::*;
+use crate::job::Tag;
+use crate::outcome::Produced;
 use crate::outcome::{Outcome, Report, Run};
 use crate::policy::History;
 use crate::sinks::sample;

@@ -74,7 +74,7 @@ fn the_whole_output_is_in_one_file_that_only_its_owner_can_read() {
     file.append(b"one\n");
     file.append(b"");
     file.append(&[0xff; 100_000]);
-    assert_eq!(file.written(), 100_004);
+    assert_eq!(file.written, 100_004);
     let Finished { path, problem } = file.finish(true, &KeepRule::default(), NOW);
     let path = path.unwrap();
     assert_eq!(problem, None);
@@ -297,7 +297,7 @@ fn a_short_write_is_continued_until_there_is_an_error() {
     file.file = writer.into();
     file.append(&[0; 1_000_000]);
     let mut taken = vec![0; 1_000_000];
-    assert_eq!(file.written(), nix::unistd::read(&reader, &mut taken).unwrap() as u64);
+    assert_eq!(file.written, nix::unistd::read(&reader, &mut taken).unwrap() as u64);
     assert_eq!(file.error, Some(Errno::EAGAIN));
 }
 
@@ -308,7 +308,7 @@ fn a_write_that_fails_ends_the_file_and_is_told_once_at_the_end() {
     file.append(b"kept");
     file.file = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     file.append(b"lost");
-    assert_eq!((file.written(), file.error), (4, Some(Errno::ENOSPC)));
+    assert_eq!((file.written, file.error), (4, Some(Errno::ENOSPC)));
     let path = fixture.of_label().join(&file.name);
     file.file = fs::OpenOptions::new().append(true).open(&path).unwrap();
     file.append(b"lost as well");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::job::{RunId, Signal};
 use crate::notice::{Finished, Notice, Start};
-use crate::outcome::{Ended, Ending, Outcome, Report, Run, RunEnd, Usage};
+use crate::outcome::{Ended, Ending, KeptOutput, Outcome, Report, Run, RunEnd, Usage};
 use crate::plan::Plan;
 use crate::policy::{AlertAfter, History, Judged, RECENT_MAX, judge};
 
@@ -92,6 +92,8 @@ fn run(plan: &Plan, ending: Ending) -> Run {
         }),
         report: Report::default(),
         produced: Vec::new(),
+        output: KeptOutput::default(),
+        output_was_lost: false,
         outcome,
         reason,
     }

@@ -36,6 +36,9 @@ fn record() -> Vec<Value> {
 
     wrap(&["-l", "warning", "--warn-codes", "1-3"], "exit 3").run();
     wrap(&["-l", "signaled"], "kill -KILL $$").run();
+    let logs = host.path("logs").display().to_string();
+    let keep = ["-l", "captured", "--capture", "8B", "--log-dir", &logs];
+    wrap(&keep, "printf 'ab\\377def: left out, x\\377yz'").run();
     let twice = ["-l", "retried", "--retries", "2", "--retry-delay", "1ms"];
     wrap(&twice, "case $CRONWARD_RUN_ATTEMPT in 1) exit 1;; 2) kill -KILL $$;; esac").run();
     wrap(&["-l", "timed-out", "--timeout", "1ms"], "exec cat /dev/zero >/dev/null").run();

@@ -23,7 +23,7 @@ fn a_rule_is_a_number_of_files_an_age_and_a_size_in_any_order() {
         ("1.5h", rule(None, Some(5400), None)),
         ("1B", rule(None, None, Some(1))),
     ] {
-        assert_eq!(parse(text), Ok(expected), "{text}");
+        assert_eq!(keep_rule(text), Ok(expected), "{text}");
     }
 }
 
@@ -61,14 +61,14 @@ fn rules_that_mean_nothing_are_refused_with_a_hint() {
         ("6months", "months are not accepted; write '30d' for thirty days".to_owned()),
         ("5x", "not a time; write '90s', '4h' or '1h30m'".to_owned()),
     ] {
-        assert_eq!(parse(text), Err(why), "{text:?}");
+        assert_eq!(keep_rule(text), Err(why), "{text:?}");
     }
 }
 
 #[test]
 fn a_rule_is_shown_as_it_was_written() {
     for text in ["30", "14d", "1GiB", "30,14d,1GiB", "45d 2h", "1h 30m", "1,1500MB", "1023B", "1MB"] {
-        assert_eq!(parse(text).map(|rule| rule.to_string()), Ok(text.to_owned()));
+        assert_eq!(keep_rule(text).map(|rule| rule.to_string()), Ok(text.to_owned()));
     }
     assert_eq!(KeepRule::default().to_string(), "100");
 }
@@ -82,11 +82,11 @@ proptest! {
     ) {
         prop_assume!(files.is_some() || seconds.is_some() || bytes.is_some());
         let rule = rule(files, seconds, bytes);
-        prop_assert_eq!(parse(&rule.to_string()), Ok(rule));
+        prop_assert_eq!(keep_rule(&rule.to_string()), Ok(rule));
     }
 
     #[test]
     fn any_text_is_read_without_panic(text in "([0-9.]{0,9}[ a-zA-Zµ]{0,4},?){0,4}") {
-        let _ = parse(&text);
+        let _ = keep_rule(&text);
     }
 }

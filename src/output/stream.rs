@@ -1,0 +1,314 @@
+//! One stream of the command on its way: out of the pipe that the command writes to, past whoever keeps
+//! something of it, to where it would have gone by itself, or to where it is held back.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::libc::c_int;
+use nix::unistd::{pipe2, read};
+
+use super::Observers;
+use super::destination::Destination;
+use super::held::Held;
+use crate::sys::descriptor::unread;
+
+/// Size of our pipes, in bytes, where the kernel lets us (pipe(7), pipe-max-size): with the 64 KiB that are
+/// usual, four times as many wake-ups cost most of the throughput.
+const PIPE_SIZE: c_int = 1024 * 1024;
+/// How much is copied at once, in bytes.
+const BUFFER: usize = 64 * 1024;
+/// How many steps a stream takes before the others, and signals, have their turn.
+const STEPS: usize = 32;
+
+/// A stream of output.
+pub(super) struct Stream {
+    /// Our end of the pipe; `None`: there is nothing more to come.
+    source: Option<OwnedFd>,
+    route: Route,
+    buffer: Vec<u8>,
+    /// What of the buffer is still to be written.
+    pending: std::ops::Range<usize>,
+    /// How much of the pipe has gone on already, and has to be taken out of it.
+    teed: usize,
+    /// Whether tee(2) can be used.
+    can_tee: bool,
+    taken: u64,
+    /// What was in the pipe when the command ended, by the count of bytes that were taken.
+    owed: u64,
+    last_step: Step,
+    /// Why what came last could not go on.
+    pub(super) broken: Option<Errno>,
+    /// Why it could not be held back.
+    pub(super) not_held: Option<io::Error>,
+}
+
+enum Route {
+    /// It goes on at once.
+    Pass(Destination),
+    /// It is held back.
+    Hold(Held, Destination),
+    /// What was held back goes on from here, and all that comes behind it.
+    Show(Held, u64, Destination),
+    /// Nobody takes it any more.
+    Nowhere,
+}
+
+/// What a stream waits for.
+pub(super) enum Want<'a> {
+    /// Something to come.
+    Input(BorrowedFd<'a>),
+    /// Room where it goes.
+    Room(BorrowedFd<'a>),
+    /// Another turn.
+    Turn,
+    /// Nothing: it has ended.
+    Nothing,
+}
+
+impl Stream {
+    /// What goes on at once to where the caller left it.
+    pub(super) fn passing(to: Destination) -> Self {
+        Self::new(Route::Pass(to))
+    }
+
+    /// What is held back for now; in memory, and in one of these directories.
+    pub(super) fn holding(to: Destination, places: Vec<PathBuf>) -> Self {
+        Self::new(Route::Hold(Held::new(places), to))
+    }
+
+    fn new(route: Route) -> Self {
+        Self {
+            source: None,
+            route,
+            buffer: Vec::new(),
+            pending: 0..0,
+            teed: 0,
+            can_tee: true,
+            taken: 0,
+            owed: 0,
+            last_step: Step::NoInput,
+            broken: None,
+            not_held: None,
+        }
+    }
+
+    /// Makes the pipe for a command, whose end of it is returned. If there is none to be had, the command
+    /// keeps the descriptor that it has.
+    ///
+    /// # Errors
+    /// Those of pipe(2).
+    pub(super) fn connect(&mut self) -> nix::Result<OwnedFd> {
+        let (source, sink) = pipe2(OFlag::O_CLOEXEC)?;
+        // Of this end nobody else has the open file.
+        fcntl(&source, FcntlArg::F_SETFL(OFlag::O_RDONLY | OFlag::O_NONBLOCK))?;
+        // EPERM where the user's pipes have used up their memory (pipe(7)): then it is as large as it is.
+        let _ = fcntl(&source, FcntlArg::F_SETPIPE_SZ(PIPE_SIZE));
+        self.source = Some(source);
+        (self.taken, self.owed) = (0, 0);
+        Ok(sink)
+    }
+
+    /// The command has ended. What it has written by now goes on, however long that takes.
+    pub(super) fn settle_account(&mut self) {
+        self.owed = self.taken + self.source.as_ref().map_or(0, |source| unread(source.as_fd()) as u64);
+    }
+
+    /// Whether something has not gone on that the command had written when it ended.
+    pub(super) fn owes(&self) -> bool {
+        let is_shown = matches!(self.route, Route::Show(..));
+        !self.pending.is_empty()
+            || self.teed > 0
+            || is_shown
+            || (self.source.is_some() && self.taken < self.owed)
+    }
+
+    /// Whether there may be more to come.
+    pub(super) fn is_open(&self) -> bool {
+        self.source.is_some()
+    }
+
+    /// Takes nothing more.
+    pub(super) fn close(&mut self) {
+        self.source = None;
+        self.teed = 0;
+    }
+
+    /// How many bytes are held back.
+    pub(super) fn held(&self) -> u64 {
+        match &self.route {
+            Route::Hold(held, _) => held.length(),
+            Route::Pass(_) | Route::Show(..) | Route::Nowhere => 0,
+        }
+    }
+
+    /// Lets what is held back go on.
+    pub(super) fn show(&mut self) {
+        self.route = match std::mem::replace(&mut self.route, Route::Nowhere) {
+            Route::Hold(held, to) if held.length() > 0 => Route::Show(held, 0, to),
+            Route::Hold(_, to) => Route::Pass(to),
+            other @ (Route::Pass(_) | Route::Show(..) | Route::Nowhere) => other,
+        };
+    }
+
+    /// Goes on as far as it can without waiting.
+    pub(super) fn advance(&mut self, observers: &mut Observers) {
+        for _ in 0..STEPS {
+            self.last_step = self.step(observers);
+            if self.last_step != Step::Done {
+                break;
+            }
+        }
+    }
+
+    /// What it waits for since.
+    pub(super) fn want(&self) -> Want<'_> {
+        match (self.last_step, &self.source, &self.route) {
+            (Step::NoInput, None, _) => Want::Nothing,
+            (Step::NoInput, Some(source), _) => Want::Input(source.as_fd()),
+            (Step::NoRoom, _, Route::Pass(to) | Route::Show(_, _, to)) => Want::Room(to.fd()),
+            (Step::Done | Step::NoRoom, _, _) => Want::Turn,
+        }
+    }
+
+    fn step(&mut self, observers: &mut Observers) -> Step {
+        if !self.pending.is_empty() {
+            return self.write_pending();
+        }
+        if self.teed > 0 {
+            return self.take_teed(observers);
+        }
+        if matches!(self.route, Route::Show(..)) {
+            return self.show_more();
+        }
+        let Some(source) = &self.source else { return Step::NoInput };
+        if let Route::Pass(to) = &self.route
+            && self.can_tee
+        {
+            return match to.tee(source.as_fd(), PIPE_SIZE as usize) {
+                Ok(0) => self.end(),
+                Ok(count) => {
+                    self.teed = count;
+                    Step::Done
+                }
+                Err(Errno::EAGAIN) if unread(source.as_fd()) == 0 => Step::NoInput,
+                Err(Errno::EAGAIN) => Step::NoRoom,
+                Err(Errno::EINTR) => Step::Done,
+                Err(error @ Errno::EPIPE) => self.break_off(error),
+                // It is no pipe, or the kernel will not: then by copying.
+                Err(_) => {
+                    self.can_tee = false;
+                    Step::Done
+                }
+            };
+        }
+        match self.take(BUFFER, observers) {
+            Ok(0) => self.end(),
+            Ok(count) => self.pass_on(count),
+            Err(Errno::EINTR) => Step::Done,
+            // EAGAIN; the read end of a pipe has no other errors.
+            Err(_) => Step::NoInput,
+        }
+    }
+
+    /// Reads out of the pipe into the buffer, and shows it to whoever keeps something of it.
+    fn take(&mut self, most: usize, observers: &mut Observers) -> nix::Result<usize> {
+        let Some(source) = &self.source else { return Ok(0) };
+        self.buffer.resize(BUFFER, 0);
+        let count = read(source, &mut self.buffer[..most.min(BUFFER)])?;
+        self.taken += count as u64;
+        observers.see(&self.buffer[..count]);
+        Ok(count)
+    }
+
+    fn take_teed(&mut self, observers: &mut Observers) -> Step {
+        match self.take(self.teed, observers) {
+            Ok(count) => self.teed -= count,
+            // It is there, so it can be had.
+            Err(_) => return Step::NoInput,
+        }
+        Step::Done
+    }
+
+    /// Of what was taken, into the buffer.
+    fn pass_on(&mut self, count: usize) -> Step {
+        match &mut self.route {
+            Route::Pass(_) => self.pending = 0..count,
+            Route::Hold(held, _) => {
+                if let Err(error) = held.push(&self.buffer[..count]) {
+                    // Nothing is lost: it is shown, and what is to come goes on at once.
+                    self.not_held = Some(error);
+                    self.show();
+                }
+            }
+            Route::Show(..) | Route::Nowhere => {}
+        }
+        Step::Done
+    }
+
+    /// Of what was held back, into the buffer.
+    fn show_more(&mut self) -> Step {
+        let Route::Show(held, at, _) = &mut self.route else { return Step::Done };
+        self.buffer.resize(BUFFER, 0);
+        match held.read(*at, &mut self.buffer) {
+            Ok(0) => {
+                if let Route::Show(_, _, to) = std::mem::replace(&mut self.route, Route::Nowhere) {
+                    self.route = Route::Pass(to);
+                }
+            }
+            Ok(count) => {
+                *at += count as u64;
+                self.pending = 0..count;
+            }
+            Err(error) => {
+                return self.break_off(Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO)));
+            }
+        }
+        Step::Done
+    }
+
+    fn write_pending(&mut self) -> Step {
+        let (Route::Pass(to) | Route::Show(_, _, to)) = &self.route else {
+            self.pending = 0..0;
+            return Step::Done;
+        };
+        match to.write(&self.buffer[self.pending.clone()]) {
+            Ok(count) => {
+                self.pending.start += count;
+                Step::Done
+            }
+            Err(Errno::EINTR) => Step::Done,
+            Err(Errno::EAGAIN) => Step::NoRoom,
+            Err(error) => self.break_off(error),
+        }
+    }
+
+    /// The command has closed its end, and so has whoever had it from the command.
+    fn end(&mut self) -> Step {
+        self.source = None;
+        Step::NoInput
+    }
+
+    /// Nobody takes it any more. Our end of the pipe is closed, so that the command is told what it would have
+    /// been told without the pipe: that it writes to nobody (SIGPIPE).
+    fn break_off(&mut self, error: Errno) -> Step {
+        self.broken = Some(error);
+        self.pending = 0..0;
+        self.route = Route::Nowhere;
+        self.close();
+        Step::NoInput
+    }
+}
+
+/// What a step has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// There may be more to do.
+    Done,
+    /// There is nothing to take.
+    NoInput,
+    /// There is no room for it.
+    NoRoom,
+}
