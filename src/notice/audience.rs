@@ -56,3 +56,6 @@ pub fn words_for(sentence: &str, audience: Audience) -> Cow<'_, str> {
         Audience::Away => redact::masked_sentence(sentence),
     }
 }
+
+#[cfg(test)]
+mod tests;

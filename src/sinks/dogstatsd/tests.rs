@@ -281,3 +281,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn no_sentence_of_an_event_has_a_secret() {
+    use crate::job::RunId;
+    use crate::notice::{Cause, Health, News, Overdue, Standing, Start, Turn};
+
+    let start = Start { id: RunId::new(), parent: None, pid: 1, started_at: sample::ENDED_AT };
+    let reason = || "said token=abc123".to_owned();
+    let alert = sample::failing_history().alert.unwrap();
+    let overdue = Overdue { start, elapsed: std::time::Duration::ZERO, reason: reason() };
+    let standing =
+        Standing { success_age: None, alert_is_open: true, health: Health::Critical, sentence: reason() };
+    for news in [
+        News::Overdue(overdue),
+        News::Opened(Turn { alert, cause: Cause::Noticed(reason(), None), changed: Vec::new() }),
+        News::Standing(standing),
+    ] {
+        let notice =
+            Notice { id: RunId::new(), time: sample::ENDED_AT, job: Arc::new(sample::job("x")), news };
+        let event = super::event::event(&notice, "", 8192);
+        assert!(event.contains("said token=***") && !event.contains("abc123"), "{event}");
+    }
+}
