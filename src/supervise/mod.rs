@@ -11,7 +11,7 @@ use std::ffi::{OsStr, OsString};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use self::descendants::{descendants, descends, parents};
+use self::descendants::{descendants, descends, is_stopped, parents};
 use self::escalate::{Action, Escalation, Event, Origin};
 use crate::clock::{Deadline, Stopwatch};
 use crate::job::Signal;
@@ -278,6 +278,11 @@ impl Watch {
     }
 
     fn on(&mut self, Arrived { signal, sender }: Arrived) {
+        // Ctrl-Z does nothing to a command that is stopped already, as by SIGSTOP, so no stop of it will
+        // be reported: the terminal would be held by us alone.
+        if signal == Signal::TSTP && sender == Sender::Kernel && self.is_stopped() == Some(true) {
+            return self.perform(Event::Stopped(signal));
+        }
         let ignored = signals::is_ignored(signal);
         self.perform(Event::Signal { signal, origin: self.origin(signal, sender), ignored });
     }
@@ -290,6 +295,11 @@ impl Watch {
             // The kernel sends others on its own too, such as the SIGALRM of an alarm(2) that was set
             // before cronward was executed; the command has not had those.
             Sender::Kernel if of_terminal.contains(&signal) => Origin::Terminal,
+            // A shell's `fg` continues the whole group, the command first: it is handed on only if it
+            // was meant for us alone and the command is still stopped.
+            Sender::Process(_) if signal == Signal::CONT && self.is_stopped() == Some(false) => {
+                Origin::Terminal
+            }
             Sender::Process(sender) if self.reaped.is_none() && descends(sender, self.pid) => Origin::Job,
             Sender::Kernel | Sender::Process(_) => Origin::Outside,
         }
@@ -311,9 +321,19 @@ impl Watch {
         }
     }
 
-    /// Everything that the command started and that lives, itself included.
+    /// Whether the command is stopped; `None` if nobody can say, as once it is reaped.
+    fn is_stopped(&self) -> Option<bool> {
+        if self.reaped.is_none() { is_stopped(self.pid) } else { None }
+    }
+
+    /// Everything that the command started and that lives, itself included: also where `/proc` does not
+    /// show it, as in a chroot without one.
     fn descendants(&self) -> Vec<u32> {
-        descendants(std::process::id(), &self.strangers, &parents())
+        let mut found = descendants(std::process::id(), &self.strangers, &parents());
+        if self.reaped.is_none() && !found.contains(&self.pid) {
+            found.push(self.pid);
+        }
+        found
     }
 
     /// TERM to all, then CONT, so that a stopped one can die. What was born meanwhile is found by
