@@ -18,6 +18,11 @@ pub fn parents() -> HashMap<u32, u32> {
         .collect()
 }
 
+/// Children of a process.
+pub fn children(of: u32) -> Vec<u32> {
+    parents().into_iter().filter(|&(_, parent)| parent == of).map(|(pid, _)| pid).collect()
+}
+
 /// Parent of a process; `None` if it has gone.
 pub fn parent(pid: u32) -> Option<u32> {
     words(&stat(pid)?)?.nth(1)?.parse().ok()

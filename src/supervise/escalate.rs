@@ -26,7 +26,7 @@ pub enum Event {
 /// Who sent a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// The terminal, or the shell that continues a job: the whole process group got it.
+    /// The terminal: the whole foreground process group got it.
     Terminal,
     /// The command or one of its descendants.
     Job,

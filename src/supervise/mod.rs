@@ -11,7 +11,7 @@ use std::ffi::{OsStr, OsString};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use self::descendants::{descendants, descends, is_stopped, parents};
+use self::descendants::{children, descendants, descends, is_stopped, parents};
 use self::escalate::{Action, Escalation, Event, Origin};
 use crate::clock::{Deadline, Stopwatch};
 use crate::job::Signal;
@@ -19,7 +19,7 @@ use crate::outcome::{RunEnd, Usage};
 use crate::plan::TimeLimit;
 use crate::sys::entry::SignalState;
 use crate::sys::process::{self, Change, Exec, LastWords, Wait};
-use crate::sys::signals::{self, Arrived, Sender};
+use crate::sys::signals::{self, Arrived, Sender, SignalSet};
 
 /// What is to be run, and how.
 pub struct Task<'a> {
@@ -84,7 +84,11 @@ pub fn supervise(task: Task<'_>, witness: &mut dyn Witness) -> Supervised {
     // Only a time limit needs the whole tree. Without one, orphans of the command go to whom they
     // would go without cronward.
     let adopts = is_init || (task.time_limit.is_some() && process::adopt_orphans());
-    let strangers = if adopts && process::has_children() { own_children() } else { Vec::new() };
+    let strangers = if adopts && process::has_children() { children(std::process::id()) } else { Vec::new() };
+    // Whoever told us to stop before there was a command has told nobody else, even at the terminal.
+    if let Some(signal) = signals::take(stop_signals(task.signals)) {
+        return never_ran(RunEnd::StoppedBefore(signal), Some(signal));
+    }
     let stopwatch = Stopwatch::start();
     let started = process::spawn(&Exec {
         argv: task.argv,
@@ -98,15 +102,8 @@ pub fn supervise(task: Task<'_>, witness: &mut dyn Witness) -> Supervised {
     let pid = match started {
         Ok(pid) => pid,
         Err(error) => {
-            return Supervised {
-                pid: None,
-                end: RunEnd::NotStarted(start_failure::explain(error, task.argv, task.search_path)),
-                usage: None,
-                wall_time: None,
-                timed_out: false,
-                forwarded_signal: None,
-                stop_signal: None,
-            };
+            let reason = start_failure::explain(error, task.argv, task.search_path);
+            return never_ran(RunEnd::NotStarted(reason), None);
         }
     };
     let mut watch = Watch {
@@ -140,6 +137,26 @@ pub fn supervise(task: Task<'_>, witness: &mut dyn Witness) -> Supervised {
     }
 }
 
+/// The signals that ask to stop and that the caller would have us obey.
+fn stop_signals(caller: SignalState) -> SignalSet {
+    [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM]
+        .into_iter()
+        .filter(|&signal| !caller.mask.contains(signal) && !signals::is_ignored(signal))
+        .fold(SignalSet::NONE, SignalSet::with)
+}
+
+fn never_ran(end: RunEnd, stop_signal: Option<Signal>) -> Supervised {
+    Supervised {
+        pid: None,
+        end,
+        usage: None,
+        wall_time: None,
+        timed_out: false,
+        forwarded_signal: None,
+        stop_signal,
+    }
+}
+
 fn just_wait(pid: u32, stopwatch: Stopwatch) -> Reaped {
     let at_end = |end, usage| Reaped { end, usage, wall_time: stopwatch.elapsed() };
     match process::reap(pid, Wait::ToTheEnd) {
@@ -156,11 +173,6 @@ fn status_lost() -> RunEnd {
 /// Calls a witness. Its panic has been reported by the panic hook; the command goes on.
 fn quietly(call: impl FnOnce()) {
     let _ = catch_unwind(AssertUnwindSafe(call));
-}
-
-fn own_children() -> Vec<u32> {
-    let own = std::process::id();
-    parents().into_iter().filter(|&(_, parent)| parent == own).map(|(pid, _)| pid).collect()
 }
 
 /// When the loop wakes up without a signal.
@@ -295,11 +307,6 @@ impl Watch {
             // The kernel sends others on its own too, such as the SIGALRM of an alarm(2) that was set
             // before cronward was executed; the command has not had those.
             Sender::Kernel if of_terminal.contains(&signal) => Origin::Terminal,
-            // A shell's `fg` continues the whole group, the command first: it is handed on only if it
-            // was meant for us alone and the command is still stopped.
-            Sender::Process(_) if signal == Signal::CONT && self.is_stopped() == Some(false) => {
-                Origin::Terminal
-            }
             Sender::Process(sender) if self.reaped.is_none() && descends(sender, self.pid) => Origin::Job,
             Sender::Kernel | Sender::Process(_) => Origin::Outside,
         }
@@ -312,7 +319,14 @@ impl Watch {
             Action::Forward(_) if self.reaped.is_some() => {}
             Action::Forward(signal) if self.own_group => signals::send_group(self.pid, signal),
             Action::Forward(signal) => signals::send(self.pid, signal),
-            Action::StopSelf(signal) => signals::stop_self(signal),
+            Action::StopSelf(signal) => {
+                signals::stop_self(signal);
+                // A shell's `fg` continues the whole group, the command first, and a CONT that was handed on
+                // would be its second. One that was for us alone has left it stopped, and is handed on.
+                if self.is_stopped() == Some(false) {
+                    signals::forget(Signal::CONT);
+                }
+            }
             Action::Terminate => {
                 self.terminate_everything();
                 self.timers.grace = Some(Deadline::after(self.grace));
@@ -369,34 +383,4 @@ impl Watch {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::outcome::Ending;
-    use crate::sys::signals::{SignalSet, set_mask};
-
-    #[test]
-    fn a_witness_that_panics_does_not_disturb_the_run() {
-        let mut called = false;
-        quietly(|| {
-            called = true;
-            panic!("a defect");
-        });
-        assert!(called);
-    }
-
-    #[test]
-    fn a_command_whose_supervision_broke_is_still_waited_for() {
-        let before = set_mask(SignalSet::ALL);
-        let pid = process::spawn(&Exec {
-            argv: &["sh".into(), "-c".into(), "exit 9".into()],
-            environment: &[],
-            search_path: None,
-            stdio: [None; 3],
-            own_group: false,
-            signals: SignalState { mask: before, child_ignored: false },
-            last_words: LastWords::default(),
-        });
-        set_mask(before);
-        assert_eq!(just_wait(pid.unwrap(), Stopwatch::start()).end, RunEnd::Ended(Ending::Exited(9)));
-    }
-}
+mod tests;

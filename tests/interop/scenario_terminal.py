@@ -3,6 +3,7 @@ jobs in the background, prompts for passwords, pagers, windows that change their
 with cronward, and what came of it must be equal."""
 
 import contextlib
+import functools
 import os
 import pwd
 import shutil
@@ -24,7 +25,7 @@ from terminal import (
     settled,
     state,
 )
-from terminal_jobs import LINGERING, OBSERVING, answer, lingering, observing, pids_of, without_pids, write_jobs
+from terminal_jobs import LINGERING, OBSERVING, answer, lingering, observing, pids_of, say, without_pids, write_jobs
 from world import finished
 
 SHELLS = {"bash": ["bash", "--norc", "--noprofile", "--noediting", "-i"], "dash": ["dash", "-i"]}
@@ -144,6 +145,14 @@ def keys(stage):
     sentence = "the first Ctrl-C ends a loop of jobs"
     stage.compare(sentence, loop, (130, "^C\n"), outcome="stopped")
 
+    with stage.check("Ctrl-C that comes while cronward has yet to start the job ends it, and no job is started"):
+        label = stage.label()
+        with stage.terminal() as terminal:
+            # As the terminal does, strace lets the kernel send it, when cronward opens the first file.
+            inject = "strace -o /dev/null -e trace=openat -e inject=openat:signal=INT:when=1"
+            equal(terminal.command(f"{inject} cronward -l {label} -- linger"), (130, "\n"), "status, and what is shown")
+        equal(stage.run(label)["outcome"], "stopped", "outcome")
+
     def survived(terminal, wrap):
         terminal.type(f"for i in 1 2; do {wrap}observe - SIGINT; done\n")
         for status in (0, 3):
@@ -204,12 +213,21 @@ def job_control(stage):
     sentence = "Ctrl-Z stops a job and cronward, `fg` continues both, twice, and the job ends with its own status"
     stage.compare(sentence, stop_and_go, shells=SHELLS, outcome="stopped")
 
+    with stage.check("Ctrl-Z also gets the terminal back from a job that has stopped itself by SIGSTOP"):
+        label = stage.label()
+        with stage.terminal() as terminal:
+            terminal.type(f"cronward -l {label} -- sh -c 'echo as $$ below $PPID; kill -STOP $$; exit 3'\n")
+            job, cronward = pids_of(terminal.expect(rb"as (\d+) below (\d+)\r\n"))
+            wait_until("it stops itself", lambda: stopped(job) and settled(cronward), 10)
+            terminal.type(CTRL_Z)
+            equal(terminal.prompt(), 128 + signal.SIGTSTP, "status")
+            equal(terminal.command("fg")[0], 3, "status")
+        equal(stage.run(label)["outcome"], "failed", "outcome")
+
     fifo = os.path.join(stage.here, "questions")
     os.mkfifo(fifo)
 
-    def ask(question):
-        with open(fifo, "w", encoding="ascii") as file:
-            file.write(question)
+    ask = functools.partial(say, fifo)
 
     def in_background(terminal, wrap):
         facts = []
@@ -402,9 +420,7 @@ def own_group(stage):
     fifo = os.path.join(stage.here, "own-group")
     os.mkfifo(fifo)
 
-    def ask(question):
-        with open(fifo, "w", encoding="ascii") as file:
-            file.write(question)
+    ask = functools.partial(say, fifo)
 
     with stage.check("--own-group: keys reach cronward, which hands them on to the job, once"):
         label = stage.label()

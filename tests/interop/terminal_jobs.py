@@ -1,7 +1,10 @@
-"""Programs that are run at the terminal by the scenario, and what they answer."""
+"""Programs that the scenarios run, at a terminal or not, and what they answer."""
 
+import errno
 import os
 import re
+
+from process import wait_until
 
 # Counts the signals that it is told to, and answers questions that it reads, from the terminal or, where that would
 # stop it, from a FIFO.
@@ -71,6 +74,21 @@ def answer(terminal, question, ask=None):
     """The words that an observer answers. `ask` writes a question to its FIFO, if it has one."""
     (ask or terminal.type)(f"{question}\n")
     return terminal.expect(rb"(?:counted|window of|placed) ?([^\r]*?) ?in all\r\n")[1].decode()
+
+
+def say(fifo, words):
+    """Writes to a FIFO once somebody reads it (ENXIO until then, fifo(7))."""
+
+    def opened():
+        try:
+            return os.fdopen(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK), "w", encoding="ascii")
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            return None
+
+    with wait_until(f"nobody reads {fifo}", opened, 10) as file:
+        file.write(words)
 
 
 def without_pids(text):
