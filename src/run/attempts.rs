@@ -131,6 +131,8 @@ pub fn make(
         let wall_time = last.wall_time.map(|wall_time| offset + wall_time);
         usage = [usage, last.usage].into_iter().flatten().reduce(Usage::and);
         let failed = judged.outcome.weight() == Weight::Failure;
+        // Told so at the last moment, the command was not started once more.
+        let attempts = if last.is_started() { attempts } else { attempts - 1 };
         let (Some(ending), Some(attempt_took), true) = (ending, last.wall_time, failed && !told_to_stop)
         else {
             return Attempted { earlier, last, judged, attempts, wall_time, usage };

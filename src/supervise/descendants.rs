@@ -4,8 +4,13 @@
 use std::collections::HashMap;
 use std::fs;
 
-/// Parents of all processes that can be seen, by pid.
+/// Parents of all processes that can be seen, by pid. None where `/proc` is that of another pid namespace
+/// (`unshare --pid` without `--mount-proc`): its numbers would be those of strangers here.
 pub fn parents() -> HashMap<u32, u32> {
+    let own = fs::read_link("/proc/self").ok();
+    if own.and_then(|own| own.to_str()?.parse().ok()) != Some(std::process::id()) {
+        return HashMap::new();
+    }
     let Ok(entries) = fs::read_dir("/proc") else { return HashMap::new() };
     entries
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
@@ -13,19 +18,31 @@ pub fn parents() -> HashMap<u32, u32> {
         .collect()
 }
 
-/// Parent of a process; `None` if it has gone.
-pub fn parent(pid: u32) -> Option<u32> {
-    // Not UTF-8: the command's name stands in it as it is.
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    parent_in(&stat)
+/// Children of a process.
+pub fn children(of: u32) -> Vec<u32> {
+    parents().into_iter().filter(|&(_, parent)| parent == of).map(|(pid, _)| pid).collect()
 }
 
-/// The parent in a line of `/proc/PID/stat`: the second word behind the *last* closing parenthesis,
-/// since the name of the program may hold any byte (proc(5)).
-fn parent_in(stat: &[u8]) -> Option<u32> {
+/// Parent of a process; `None` if it has gone.
+pub fn parent(pid: u32) -> Option<u32> {
+    words(&stat(pid)?)?.nth(1)?.parse().ok()
+}
+
+/// Whether a process is stopped, as by SIGSTOP or a key at the terminal; `None` if that cannot be seen.
+pub fn is_stopped(pid: u32) -> Option<bool> {
+    Some(words(&stat(pid)?)?.next()? == "T")
+}
+
+/// Not UTF-8: the command's name stands in it as it is.
+fn stat(pid: u32) -> Option<Vec<u8>> {
+    fs::read(format!("/proc/{pid}/stat")).ok()
+}
+
+/// The words of a line of `/proc/PID/stat` behind the *last* closing parenthesis, since the name of the
+/// program may hold any byte (proc(5)): the state, the parent and so on.
+fn words(stat: &[u8]) -> Option<std::str::SplitAsciiWhitespace<'_>> {
     let behind_name = stat.iter().rposition(|&byte| byte == b')')? + 1;
-    let rest = std::str::from_utf8(&stat[behind_name..]).ok()?;
-    rest.split_ascii_whitespace().nth(1)?.parse().ok()
+    Some(std::str::from_utf8(&stat[behind_name..]).ok()?.split_ascii_whitespace())
 }
 
 /// All descendants of `ancestor`, but for `strangers` and theirs: children that it had before.
@@ -68,9 +85,10 @@ mod tests {
 
     #[test]
     fn the_parent_is_found_behind_any_program_name() {
-        assert_eq!(parent_in(b"42 (sh) S 7 42 42 0"), Some(7));
-        assert_eq!(parent_in(b"42 (a) S 1 (b)) R 9 42"), Some(9));
-        assert_eq!(parent_in(b"42 (\xff\n) Z 3 1"), Some(3));
+        let parent_in = |stat| words(stat)?.nth(1);
+        assert_eq!(parent_in(b"42 (sh) S 7 42 42 0"), Some("7"));
+        assert_eq!(parent_in(b"42 (a) S 1 (b)) R 9 42"), Some("9"));
+        assert_eq!(parent_in(b"42 (\xff\n) Z 3 1"), Some("3"));
         assert_eq!(parent_in(b""), None);
         assert_eq!(parent_in(b"42 (x)"), None);
     }

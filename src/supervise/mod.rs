@@ -11,7 +11,7 @@ use std::ffi::{OsStr, OsString};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use self::descendants::{descendants, descends, parents};
+use self::descendants::{children, descendants, descends, is_stopped, parents};
 use self::escalate::{Action, Escalation, Event, Origin};
 use crate::clock::{Deadline, Stopwatch};
 use crate::job::Signal;
@@ -20,7 +20,7 @@ use crate::output::Output;
 use crate::plan::TimeLimit;
 use crate::sys::entry::SignalState;
 use crate::sys::process::{self, Change, Exec, LastWords, Wait};
-use crate::sys::signals::{self, Arrived, Sender};
+use crate::sys::signals::{self, Arrived, Sender, SignalSet};
 
 /// What is to be run, and how.
 pub struct Task<'a> {
@@ -79,6 +79,11 @@ pub struct Supervised {
 }
 
 impl Supervised {
+    /// Whether it was at least tried to start the command.
+    pub fn is_started(&self) -> bool {
+        matches!(self.end, RunEnd::Ended(_) | RunEnd::NotStarted(_) | RunEnd::Interrupted { .. })
+    }
+
     /// A command that was not started.
     pub fn never(end: RunEnd) -> Self {
         let stop_signal = match end {
@@ -120,12 +125,17 @@ impl Supervisor {
         // Only a time limit needs the whole tree. Without one, orphans of the command go to whom they
         // would go without cronward.
         let adopts = is_init || (has_time_limit && process::adopt_orphans());
-        let strangers = if adopts && process::has_children() { own_children() } else { Vec::new() };
+        let strangers =
+            if adopts && process::has_children() { children(std::process::id()) } else { Vec::new() };
         Self { adopts, strangers }
     }
 
     /// Runs a command to its end.
     pub fn supervise(&self, task: Task<'_>, witness: &mut dyn Witness) -> Supervised {
+        // Whoever told us to stop before there was a command has told nobody else, even at the terminal.
+        if let Some(signal) = told_to_stop_already(task.signals) {
+            return Supervised::never(RunEnd::StoppedBefore(signal));
+        }
         let Task { mut output, .. } = task;
         let stopwatch = Stopwatch::start();
         let started = process::spawn(&Exec {
@@ -180,6 +190,16 @@ impl Supervisor {
     }
 }
 
+/// A signal that asks to stop, that the caller would have us obey, and that has come already.
+fn told_to_stop_already(caller: SignalState) -> Option<Signal> {
+    let asking = [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM]
+        .into_iter()
+        .filter(|&signal| !caller.mask.contains(signal))
+        .fold(SignalSet::NONE, SignalSet::with);
+    // One that is to be ignored is pending like any other, as long as it is blocked (signal(7)).
+    std::iter::from_fn(|| signals::take(asking)).find(|&signal| !signals::is_ignored(signal))
+}
+
 /// Waits for a command, and lets its output go on: nothing else.
 fn just_wait(pid: u32, stopwatch: Stopwatch, mut output: Option<&mut Output>) -> Reaped {
     /// How often the defect may show itself again before the output is given up for the command.
@@ -211,11 +231,6 @@ fn status_lost() -> RunEnd {
 /// Calls a witness. Its panic has been reported by the panic hook; the command goes on.
 fn quietly(call: impl FnOnce()) {
     let _ = catch_unwind(AssertUnwindSafe(call));
-}
-
-fn own_children() -> Vec<u32> {
-    let own = std::process::id();
-    parents().into_iter().filter(|&(_, parent)| parent == own).map(|(pid, _)| pid).collect()
 }
 
 /// When the loop wakes up without a signal.
@@ -341,6 +356,11 @@ impl Watch<'_> {
     }
 
     fn on(&mut self, Arrived { signal, sender }: Arrived) {
+        // Ctrl-Z does nothing to a command that is stopped already, as by SIGSTOP, so no stop of it will
+        // be reported: the terminal would be held by us alone.
+        if signal == Signal::TSTP && sender == Sender::Kernel && self.is_stopped() == Some(true) {
+            return self.perform(Event::Stopped(signal));
+        }
         let ignored = signals::is_ignored(signal);
         self.perform(Event::Signal { signal, origin: self.origin(signal, sender), ignored });
     }
@@ -365,7 +385,14 @@ impl Watch<'_> {
             Action::Forward(_) if self.reaped.is_some() => {}
             Action::Forward(signal) if self.own_group => signals::send_group(self.pid, signal),
             Action::Forward(signal) => signals::send(self.pid, signal),
-            Action::StopSelf(signal) => signals::stop_self(signal),
+            Action::StopSelf(signal) => {
+                signals::stop_self(signal);
+                // A shell's `fg` continues the whole group, the command first, and a CONT that was handed on
+                // would be its second. One that was for us alone has left it stopped, and is handed on.
+                if self.is_stopped() == Some(false) {
+                    signals::forget(Signal::CONT);
+                }
+            }
             Action::Terminate => {
                 self.terminate_everything();
                 self.timers.grace = Some(Deadline::after(self.grace));
@@ -374,9 +401,19 @@ impl Watch<'_> {
         }
     }
 
-    /// Everything that the command started and that lives, itself included.
+    /// Whether the command is stopped; `None` if nobody can say, as once it is reaped.
+    fn is_stopped(&self) -> Option<bool> {
+        if self.reaped.is_none() { is_stopped(self.pid) } else { None }
+    }
+
+    /// Everything that the command started and that lives, itself included: also where `/proc` does not
+    /// show it, as in a chroot without one.
     fn descendants(&self) -> Vec<u32> {
-        descendants(std::process::id(), &self.supervisor.strangers, &parents())
+        let mut found = descendants(std::process::id(), &self.supervisor.strangers, &parents());
+        if self.reaped.is_none() && !found.contains(&self.pid) {
+            found.push(self.pid);
+        }
+        found
     }
 
     /// TERM to all, then CONT, so that a stopped one can die. What was born meanwhile is found by
@@ -412,34 +449,4 @@ impl Watch<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::outcome::Ending;
-    use crate::sys::signals::{SignalSet, set_mask};
-
-    #[test]
-    fn a_witness_that_panics_does_not_disturb_the_run() {
-        let mut called = false;
-        quietly(|| {
-            called = true;
-            panic!("a defect");
-        });
-        assert!(called);
-    }
-
-    #[test]
-    fn a_command_whose_supervision_broke_is_still_waited_for() {
-        let before = set_mask(SignalSet::ALL);
-        let pid = process::spawn(&Exec {
-            argv: &["sh".into(), "-c".into(), "exit 9".into()],
-            environment: &[],
-            search_path: None,
-            stdio: [None; 3],
-            own_group: false,
-            signals: SignalState { mask: before, child_ignored: false },
-            last_words: LastWords::default(),
-        });
-        set_mask(before);
-        assert_eq!(just_wait(pid.unwrap(), Stopwatch::start(), None).end, RunEnd::Ended(Ending::Exited(9)));
-    }
-}
+mod tests;

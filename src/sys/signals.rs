@@ -34,6 +34,11 @@ impl SignalSet {
         Self(1 << (signal.0 - 1))
     }
 
+    /// This set and the signal.
+    pub fn with(self, signal: Signal) -> Self {
+        Self(self.0 | Self::only(signal).0)
+    }
+
     /// Whether it holds the signal.
     pub fn contains(self, signal: Signal) -> bool {
         self.0 & Self::only(signal).0 != 0
@@ -124,7 +129,7 @@ pub enum Sender {
 /// Signals must be blocked, else one that comes is not taken but acts.
 pub fn next(limit: Option<Duration>) -> Option<Arrived> {
     loop {
-        match timed_wait(limit) {
+        match timed_wait(SignalSet::ALL, limit) {
             Ok(arrived) => return Some(arrived),
             // A stop and continue of cronward itself (SIGSTOP cannot be blocked), signal(7). The
             // caller's timers are absolute, so waiting again from here is no harm.
@@ -151,6 +156,11 @@ pub fn readiness() -> Option<OwnedFd> {
     }
 }
 
+/// Takes a signal of the set that is pending already.
+pub fn take(set: SignalSet) -> Option<Signal> {
+    timed_wait(set, Some(Duration::ZERO)).ok().map(|arrived| arrived.signal)
+}
+
 /// Takes back a signal that this thread has brought upon itself and that is still pending. One
 /// system call, so also for a child between clone and exec.
 pub fn forget(signal: Signal) {
@@ -164,8 +174,7 @@ pub fn forget(signal: Signal) {
     }
 }
 
-fn timed_wait(limit: Option<Duration>) -> Result<Arrived, c_int> {
-    let all = SignalSet::ALL.0;
+fn timed_wait(set: SignalSet, limit: Option<Duration>) -> Result<Arrived, c_int> {
     let limit = limit.map(|limit| libc::timespec {
         tv_sec: (limit.as_secs().min(i32::MAX as u64) as i32).into(),
         tv_nsec: (limit.subsec_nanos() as i32).into(),
@@ -176,7 +185,7 @@ fn timed_wait(limit: Option<Duration>) -> Result<Arrived, c_int> {
     let (signal, info) = unsafe {
         let mut info: libc::siginfo_t = mem::zeroed();
         let signal =
-            libc::syscall(libc::SYS_rt_sigtimedwait, &raw const all, &raw mut info, limit, SET_BYTES);
+            libc::syscall(libc::SYS_rt_sigtimedwait, &raw const set.0, &raw mut info, limit, SET_BYTES);
         (signal, info)
     };
     if signal < 0 {
@@ -264,6 +273,17 @@ mod tests {
         set_mask(before);
         let sender = Sender::Process(std::process::id());
         assert_eq!(arrived, Some(Arrived { signal: Signal(libc::SIGRTMAX()), sender }));
+    }
+
+    #[test]
+    fn only_a_pending_signal_of_the_set_is_taken() {
+        let before = set_mask(SignalSet::ALL);
+        let (sent, other) = (Signal(libc::SIGUSR2), Signal(libc::SIGUSR1));
+        // SAFETY: the calling thread is alive.
+        unsafe { libc::pthread_kill(libc::pthread_self(), sent.0) };
+        let taken = [SignalSet::only(other), SignalSet::only(other).with(sent), SignalSet::ALL].map(take);
+        set_mask(before);
+        assert_eq!(taken, [None, Some(sent), None]);
     }
 
     #[test]
