@@ -88,7 +88,6 @@ fn usage_errors_are_one_line_that_names_the_word() {
         ),
         (&["--jbo", "x"], "unknown option '--jbo'; see 'cronward --help'"),
         (&["--compat", "x"], "unknown option '--compat', nearest is '--command'; see 'cronward --help'"),
-        (&["--quiet", "x"], "unknown option '--quiet'; see 'cronward --help'"),
         (&["-x", "y"], "unknown option '-x'; see 'cronward --help'"),
         (&["--timeout"], "'--timeout' needs a value; see 'cronward --help'"),
         (&["-l"], "'--label' needs a value; see 'cronward --help'"),

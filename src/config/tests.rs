@@ -241,7 +241,7 @@ fn errors_at_the_head_of_a_line_name_the_word() {
             "CRONWARD_LABLE=x y",
             "unknown option 'CRONWARD_LABLE' in the line of -c, nearest is 'CRONWARD_LABEL'; see 'cronward --help'",
         ),
-        ("CRONWARD_QUIET=1 y", "unknown option 'CRONWARD_QUIET' in the line of -c; see 'cronward --help'"),
+        ("CRONWARD_XYZ=1 y", "unknown option 'CRONWARD_XYZ' in the line of -c; see 'cronward --help'"),
         (
             "CRONWARD_DRY_RUN=1 y",
             "unknown option 'CRONWARD_DRY_RUN' in the line of -c; see 'cronward --help'",
