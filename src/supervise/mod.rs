@@ -11,7 +11,7 @@ use std::ffi::{OsStr, OsString};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use self::descendants::{descendants, descends, parents};
+use self::descendants::{descendants, descends, parents, with_command};
 use self::escalate::{Action, Escalation, Event, Origin};
 use crate::clock::{Deadline, Stopwatch};
 use crate::job::Signal;
@@ -313,7 +313,8 @@ impl Watch {
 
     /// Everything that the command started and that lives, itself included.
     fn descendants(&self) -> Vec<u32> {
-        descendants(std::process::id(), &self.strangers, &parents())
+        let found = descendants(std::process::id(), &self.strangers, &parents());
+        with_command(found, self.reaped.is_none().then_some(self.pid))
     }
 
     /// TERM to all, then CONT, so that a stopped one can die. What was born meanwhile is found by

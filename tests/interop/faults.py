@@ -18,12 +18,15 @@ import time
 # `--flush-deadline` of every run, in seconds; what asking again for a process takes at most; what a busy machine adds.
 FLUSH_DEADLINE, PATIENCE, SLACK = 2, 1, 3
 # Nothing takes so long, in seconds: then the run is given up.
-HUNG = 20
+HUNG = 12
 
 # What cronward itself may end with when the command was not run, and says so.
 NOT_RUN = (125, 126, 127)
 # And because of its lock, in silence.
 SKIPPED = 75
+
+# Of the calls of one name so many are made to fail, from the first on and up to the last.
+FIRST, LAST = 20, 5
 
 # A call that begins on a line of strace's; with `-f` the thread stands first.
 CALL = re.compile(r"(?:(\d+) +)?(\w+)\((.*)")
@@ -151,11 +154,13 @@ def calls(log):
 
 
 def numbered(sequence):
-    """Each call with how many of its name came up to it."""
-    count = collections.Counter()
+    """Each call with how many of its name came up to it. Of one that is made very often, as for each process in /proc,
+    only the first and the last."""
+    total, count = collections.Counter(name for name, _ in sequence), collections.Counter()
     for name, arguments in sequence:
         count[name] += 1
-        yield name, arguments, count[name]
+        if count[name] <= FIRST or count[name] > total[name] - LAST:
+            yield name, arguments, count[name]
 
 
 def faults(main, others, errnos_of):
