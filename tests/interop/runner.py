@@ -11,7 +11,7 @@ from report import Report
 from world import World
 
 # The last one reads what the others wrote.
-SCENARIOS = ("cron", "pg_dump", "backup", "ping", "examples", "faults", "events_schema")
+SCENARIOS = ("cron", "pg_dump", "backup", "ping", "examples", "faults", "soak", "events_schema")
 
 
 def main(binary, work, *names):
