@@ -22,8 +22,8 @@ INSTANTS = 0.012
 # Names this harness' processes, among all of the host.
 MARKER = "CRONWARD_INTEROP_SOAK"
 
-# Says that it ran; one in three stays for a while, in which it can be stopped and killed.
-JOB = 'echo "$CRONWARD_RUN_ID" >>{here}/ran; echo $$ >{here}/pid.$0; [ "$1" = 0 ] || sleep "$1"; exit "$2"'
+# Says that it ran, and reports if it ends with 7; one in three stays for a while, in which it can be stopped and killed.
+JOB = '[ $2 != 7 ] || echo n=1 >"$CRONWARD_RUN_REPORT"; echo "$CRONWARD_RUN_ID" >>{here}/ran; echo $$ >{here}/pid.$0; [ "$1" = 0 ] || sleep "$1"; exit "$2"'
 OPTIONS = (
     ((), 10),
     (("--lock",), 3),
@@ -55,7 +55,7 @@ def run(world):
         soak.go()
         with world.report.check("a last run records all that died"):
             soak.close_accounts()
-        look(world, soak, generations.lines())
+        look(world, soak, list(generations.lines()), len(generations.files))
 
 
 class Soak:
@@ -225,18 +225,21 @@ class Generations:
             yield from records(file.read().decode(errors="replace"))
 
 
-def look(world, soak, lines):
+def look(world, soak, lines, generations):
     check = world.report.check
     started, ended, forms = set(), {}, collections.defaultdict(set)
     for record in lines:
         if start := record.get("start"):
             started.add(start["run"])
+        # `lost` are runs that were found dead by the one that `end` is of.
         for end in [*record.get("lost", []), *([record["end"]] if "end" in record else [])]:
             ended[end["run"]] = end["outcome"]
             forms[end["run"]].add((end["outcome"], end.get("ended_at")))
     outcomes = collections.Counter(ended.values())
     print(f"        {len(started)} starts, {len(ended)} ends: {dict(outcomes)}", flush=True)
 
+    with check("the journal was compacted meanwhile"):
+        assert generations > 1, "one journal was enough"
     with check("every run that was started has one end on record, and no run has two"):
         equal(sorted(started - ended.keys()), [], "started and never ended")
         equal([run for run, found in forms.items() if len(found) > 1], [], "ended twice")
@@ -258,4 +261,6 @@ def look(world, soak, lines):
     with check("no process, no lock and no file is left but the state"):
         equal(soak.left(), [], "processes")
         equal(soak.start(("--lock", "--lock-exit", "99"), WORKERS).wait(60), 0, "status of a run with --lock")
-        equal(set(os.listdir(soak.directory)), FILES, "files")
+        # A job whose cronward was killed, and which was found so before it wrote its report, leaves that behind.
+        late = {name for run in ended if ended[run] == "interrupted" for name in [f"report-{run}"]}
+        equal(set(os.listdir(soak.directory)) - late, FILES, "files")
