@@ -74,6 +74,15 @@ impl Arena {
     }
 }
 
+/// Whether the system's allocator has room for a few small blocks. To be asked before a thread is made: Rust allocates
+/// the handle of one there and not in the room, and ends the process if it cannot.
+pub fn system_has_room() -> bool {
+    // As large as that handle: blocks of one size come from one page.
+    const HANDLE: Layout = Layout::new::<[u64; 6]>();
+    // SAFETY: the layout is not empty. The block is not given back: it keeps the blocks beside it at hand.
+    unsafe { !System.alloc(HANDLE).is_null() }
+}
+
 // Kept out of line: inlined everywhere, these few instructions are 50 kB of binary.
 //
 // SAFETY: a block is the span between two values of USED that one compare-and-swap went through, so

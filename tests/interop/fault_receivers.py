@@ -43,6 +43,7 @@ class Receivers:
         self.unix.bind(path)
         self.http = Server(("127.0.0.1", 0), Quiet)
         self.places = {
+            "name": loopback_name(),
             "udp": self.udp.getsockname()[1],
             "socket": path,
             "http": self.http.server_address[1],
@@ -63,3 +64,11 @@ def drain(receiver):
     """A socket that nobody reads is full after a few runs."""
     while True:
         receiver.recv(65536)
+
+
+def loopback_name():
+    """A name of this host that has to be looked up, and is found without asking the network: `localhost` is known."""
+    with open("/etc/hosts", encoding="utf-8", errors="replace") as file:
+        lines = [line.partition("#")[0].split() for line in file]
+    names = [name for line in lines if line and line[0].startswith("127.") for name in line[1:]]
+    return next((name for name in names if name != "localhost"), "localhost")

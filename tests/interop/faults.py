@@ -25,9 +25,6 @@ NOT_RUN = (125, 126, 127)
 # And because of its lock, in silence.
 SKIPPED = 75
 
-# Of the calls of one name so many are made to fail, from the first on and up to the last.
-FIRST, LAST = 20, 5
-
 # A call that begins on a line of strace's; with `-f` the thread stands first.
 CALL = re.compile(r"(?:(\d+) +)?(\w+)\((.*)")
 
@@ -153,27 +150,27 @@ def calls(log):
     return others.pop(main, []), list(others.values())
 
 
-def numbered(sequence):
+def numbered(sequence, most):
     """Each call with how many of its name came up to it. Of one that is made very often, as for each process in /proc,
-    only the first and the last."""
+    only the first ones, at most so many, and the last."""
     total, count = collections.Counter(name for name, _ in sequence), collections.Counter()
     for name, arguments in sequence:
         count[name] += 1
-        if count[name] <= FIRST or count[name] > total[name] - LAST:
+        if count[name] <= most or count[name] == total[name]:
             yield name, arguments, count[name]
 
 
-def faults(main, others, errnos_of):
-    """All that may fail in a run that made these calls."""
+def faults(main, others, errnos_of, most):
+    """All that may fail in a run that made these calls; `most`: see `numbered`."""
     found = {}
     # The first execve is strace's own, which begins the run.
-    for name, arguments, number in numbered(main[1:]):
+    for name, arguments, number in numbered(main[1:], most):
         for errno in errnos_of(name, arguments):
             found[Fault(name, errno, str(number))] = None
             if number == 1 and errno in LASTING:
                 found[Fault(name, errno, "1+")] = None
     for sequence in others:
-        for name, arguments, number in numbered(sequence):
+        for name, arguments, number in numbered(sequence, most):
             for errno in errnos_of(name, arguments):
                 found[Fault(name, errno, str(number), followed=True)] = None
     return list(found)
