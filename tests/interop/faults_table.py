@@ -43,6 +43,7 @@ ERRNOS = {
     "fdatasync": ("EINTR", "EIO", "ENOSPC"),
     "fstat": ("EIO", "ENOMEM"),
     "fsync": ("EINTR", "EIO", "ENOSPC"),
+    "getcwd": ("EACCES", "ENOENT", "ENOMEM"),
     "getdents64": ("EIO", "ENOENT"),
     "ioctl": ("EIO", "ENOTTY"),
     "lseek": ("EIO",),
@@ -100,6 +101,7 @@ ERRNOS = {
 OUT, ERR, FAILED = b"first\nsecond, and no end", b"a word\nand another\n", 7
 JOB = "echo ran >>ran; printf 'first\\nsecond, and no end'; printf 'a word\\nand another\\n' >&2; "
 LINE = f"{JOB}exit {FAILED}"
+REPORT = '[ -z "$CRONWARD_RUN_REPORT" ] || printf "rows=3\\ntag:a=b\\nbad\\n" >"$CRONWARD_RUN_REPORT"; '
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,8 +167,14 @@ FEATURES = (
         most=3,
     ),
     Feature("--config FILE", ("--config", "config.toml")),
-    Feature("--expect and --produces", ("--expect", "1ms..1h", "--produces", "*.out:1B..50%"), f"{JOB}echo x >new.out", 0),
-    Feature("a report", line=f'{JOB}printf "rows=3\\ntag:a=b\\nbad\\n" >"$CRONWARD_RUN_REPORT"; exit {FAILED}'),
+    Feature(
+        "--expect and --produces",
+        ("--expect", "1ms..1h", "--produces", "*.out:1B..50%"),
+        f"{JOB}echo x >new.out",
+        0,
+    ),
+    # Without a directory of its own there is no place for a report.
+    Feature("a report", line=f"{JOB}{REPORT}exit {FAILED}"),
     Feature("--warn-after", ("--warn-after", "20ms", "--sink", "jsonl:events"), f"{JOB}sleep 0.05; exit {FAILED}"),
     Feature(
         "longer than expected",

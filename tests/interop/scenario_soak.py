@@ -22,8 +22,12 @@ INSTANTS = 0.012
 # Names this harness' processes, among all of the host.
 MARKER = "CRONWARD_INTEROP_SOAK"
 
-# Says that it ran, and reports if it ends with 7; one in three stays for a while, in which it can be stopped and killed.
-JOB = '[ $2 != 7 ] || echo n=1 >"$CRONWARD_RUN_REPORT"; echo "$CRONWARD_RUN_ID" >>{here}/ran; echo $$ >{here}/pid.$0; [ "$1" = 0 ] || sleep "$1"; exit "$2"'
+# Says that it ran, and reports if it ends with 7; one in three stays for a while, in which it can be stopped and
+# killed.
+JOB = (
+    '[ $2 != 7 ] || echo n=1 >"$CRONWARD_RUN_REPORT"; echo "$CRONWARD_RUN_ID" >>{here}/ran; echo $$ >{here}/pid.$0; '
+    '[ "$1" = 0 ] || sleep "$1"; exit "$2"'
+)
 OPTIONS = (
     ((), 10),
     (("--lock",), 3),
