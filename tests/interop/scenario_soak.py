@@ -252,7 +252,7 @@ def look(world, soak, lines, generations):
             ran = collections.Counter(file.read().split())
         equal([run for run, times in ran.items() if times > 1], [], "ran twice")
         equal(sorted(ran.keys() - started), [], "ran and were not on record")
-    with check("the totals count every run once, and so does `status`"):
+    with check("the totals count every run once, and `status` can be read"):
         totals = last_fold(os.path.join(soak.directory, "runs.jsonl"))["totals"]
         equal(totals, dict(outcomes), "totals")
         equal(sum(totals.values()), len(ended), "runs")
