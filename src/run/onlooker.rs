@@ -17,6 +17,7 @@ use crate::policy::{self, Verdict};
 use crate::sinks::Sink;
 use crate::sinks::delivery::{self, Announcement};
 use crate::supervise::Witness;
+use crate::sys::arena::system_has_room;
 
 /// From this wall time on a run's start is made durable while it runs.
 const LASTING: Duration = Duration::from_secs(1);
@@ -94,7 +95,7 @@ impl<'a> Onlooker<'a> {
     /// Makes the record of the start durable, on a thread of its own: a disk that hangs must not
     /// keep signals and time limits waiting.
     fn sync_start(&self) {
-        if let Some(sync) = self.journal.start_syncer() {
+        if let Some(sync) = self.journal.start_syncer().filter(|_| system_has_room()) {
             // Without a thread the record is as durable as the kernel makes it by itself.
             let _ = std::thread::Builder::new().stack_size(64 * 1024).spawn(sync);
         }
@@ -121,7 +122,7 @@ impl<'a> Onlooker<'a> {
             // Nobody may be waiting any more.
             let _ = over.send(());
         };
-        if std::thread::Builder::new().stack_size(STACK).spawn(work).is_ok() {
+        if system_has_room() && std::thread::Builder::new().stack_size(STACK).spawn(work).is_ok() {
             self.left.overdue.push(done);
         }
     }

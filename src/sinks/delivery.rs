@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::{Pace, Sink, Topic};
 use crate::clock::Deadline;
 use crate::notice::Notice;
+use crate::sys::arena::system_has_room;
 
 /// Stack of a thread, in bytes: a TLS handshake wants up to a third of it, the C library's resolver
 /// less. It costs nothing until it is touched.
@@ -331,6 +332,9 @@ fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
 /// Runs `work` on a thread that nobody joins. It inherits the mask of its maker, in which all
 /// signals are blocked, so none is ever taken from the main thread.
 fn thread(work: impl FnOnce() + Send + 'static) -> Result<(), String> {
+    if !system_has_room() {
+        return Err("no thread to be had: out of memory".to_owned());
+    }
     match std::thread::Builder::new().stack_size(STACK).spawn(work) {
         Ok(_) => Ok(()),
         Err(error) => Err(format!("no thread to be had: {error}")),

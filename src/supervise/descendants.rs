@@ -1,17 +1,18 @@
 //! Who descends from whom, by `/proc`: the process group is not enough, since a daemon leaves the
 //! group and the session; with cronward as subreaper it cannot leave the tree.
 
-use std::collections::HashMap;
+// No `HashMap`: its seed is drawn from the kernel, and where there is none to be had it panics.
+use std::collections::BTreeMap;
 use std::fs;
 
 /// Parents of all processes that can be seen, by pid. None where `/proc` is that of another pid namespace
 /// (`unshare --pid` without `--mount-proc`): its numbers would be those of strangers here.
-pub fn parents() -> HashMap<u32, u32> {
+pub fn parents() -> BTreeMap<u32, u32> {
     let own = fs::read_link("/proc/self").ok();
     if own.and_then(|own| own.to_str()?.parse().ok()) != Some(std::process::id()) {
-        return HashMap::new();
+        return BTreeMap::new();
     }
-    let Ok(entries) = fs::read_dir("/proc") else { return HashMap::new() };
+    let Ok(entries) = fs::read_dir("/proc") else { return BTreeMap::new() };
     entries
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .filter_map(|pid| Some((pid, parent(pid)?)))
@@ -46,8 +47,8 @@ fn words(stat: &[u8]) -> Option<std::str::SplitAsciiWhitespace<'_>> {
 }
 
 /// All descendants of `ancestor`, but for `strangers` and theirs: children that it had before.
-pub fn descendants(ancestor: u32, strangers: &[u32], parents: &HashMap<u32, u32>) -> Vec<u32> {
-    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+pub fn descendants(ancestor: u32, strangers: &[u32], parents: &BTreeMap<u32, u32>) -> Vec<u32> {
+    let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for (&pid, &parent) in parents {
         children.entry(parent).or_default().push(pid);
     }
@@ -61,6 +62,13 @@ pub fn descendants(ancestor: u32, strangers: &[u32], parents: &HashMap<u32, u32>
             }
         }
     }
+    found
+}
+
+/// Those who were found, and the command itself if it still runs: its pid is known without `/proc`, which may be
+/// missing, or hidden, or there may be no descriptor left to read it with.
+pub fn with_command(mut found: Vec<u32>, command: Option<u32>) -> Vec<u32> {
+    found.extend(command.filter(|command| !found.contains(command)));
     found
 }
 
@@ -95,12 +103,20 @@ mod tests {
 
     #[test]
     fn descendants_are_children_of_children_without_strangers() {
-        let parents = HashMap::from([(2, 1), (3, 2), (4, 3), (5, 2), (6, 5), (7, 1), (8, 8)]);
+        let parents = BTreeMap::from([(2, 1), (3, 2), (4, 3), (5, 2), (6, 5), (7, 1), (8, 8)]);
         let mut found = descendants(2, &[5], &parents);
         found.sort_unstable();
         assert_eq!(found, [3, 4]);
         assert!(descendants(7, &[], &parents).is_empty());
         assert!(descendants(8, &[], &parents).is_empty());
+    }
+
+    #[test]
+    fn a_command_that_runs_is_found_without_proc_and_once() {
+        assert_eq!(with_command(Vec::new(), Some(7)), [7]);
+        assert_eq!(with_command(vec![8, 7], Some(7)), [8, 7]);
+        assert_eq!(with_command(vec![8], Some(7)), [8, 7]);
+        assert_eq!(with_command(vec![8], None), [8]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::ffi::{OsStr, OsString};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use self::descendants::{children, descendants, descends, is_stopped, parents};
+use self::descendants::{children, descendants, descends, is_stopped, parents, with_command};
 use self::escalate::{Action, Escalation, Event, Origin};
 use crate::clock::{Deadline, Stopwatch};
 use crate::job::Signal;
@@ -409,11 +409,8 @@ impl Watch<'_> {
     /// Everything that the command started and that lives, itself included: also where `/proc` does not
     /// show it, as in a chroot without one.
     fn descendants(&self) -> Vec<u32> {
-        let mut found = descendants(std::process::id(), &self.supervisor.strangers, &parents());
-        if self.reaped.is_none() && !found.contains(&self.pid) {
-            found.push(self.pid);
-        }
-        found
+        let found = descendants(std::process::id(), &self.supervisor.strangers, &parents());
+        with_command(found, self.reaped.is_none().then_some(self.pid))
     }
 
     /// TERM to all, then CONT, so that a stopped one can die. What was born meanwhile is found by

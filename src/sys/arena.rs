@@ -4,14 +4,20 @@
 //! our system calls, measured by `benches/run`); here they come one behind the other out of one piece
 //! of memory that costs nothing until it is touched. When it is used up, the system's
 //! allocator serves the rest, so that work which does last, such as `status` over many jobs, reuses
-//! its memory as usual.
+//! its memory as usual. Where the system has none, for a moment or under a limit (RLIMIT_AS), there is a
+//! reserve: without it Rust ends the process, and the exit status of the command would be lost.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
+use std::hint::black_box;
+use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Size of the arena, in bytes: several times what a run needs, the stack of its child included.
 const SIZE: usize = 256 * 1024;
+
+/// Size of the reserve behind the ordinary room, in bytes: what a run may still want when the system has no memory.
+const RESERVE: usize = 256 * 1024;
 
 /// Alignment of every block, in bytes: malloc(3)'s, whatever less a layout asks for. C relies on it, above all the
 /// unwinder: the exception of a panic is 8-aligned as Rust declares it, and written to there by instructions that
@@ -20,12 +26,12 @@ const ALIGN: usize = 16;
 
 /// Memory that begins as untouched zero pages.
 #[repr(C, align(4096))]
-struct Room(UnsafeCell<[u8; SIZE]>);
+struct Room(UnsafeCell<[u8; SIZE + RESERVE]>);
 
 // SAFETY: the bytes are only handed out in disjoint blocks, see `Arena`.
 unsafe impl Sync for Room {}
 
-static ROOM: Room = Room(UnsafeCell::new([0; SIZE]));
+static ROOM: Room = Room(UnsafeCell::new([0; SIZE + RESERVE]));
 
 /// How much of the room is in use: the end of its last block.
 static USED: AtomicUsize = AtomicUsize::new(0);
@@ -39,17 +45,44 @@ impl Arena {
     /// Where a pointer lies in the room; `None`: it is the system's.
     fn place(pointer: *mut u8) -> Option<usize> {
         let at = (pointer as usize).wrapping_sub(ROOM.0.get() as usize);
-        (at < SIZE).then_some(at)
+        (at < SIZE + RESERVE).then_some(at)
     }
 
-    /// Moves the end of the last block from `from` to `to`. False if another block is the last.
+    /// A block that ends before `limit`; null if there is no room for it.
+    fn cut(layout: Layout, limit: usize) -> *mut u8 {
+        let base = ROOM.0.get().cast::<u8>();
+        loop {
+            let used = USED.load(Ordering::Relaxed);
+            // The room is aligned to a page; no layout of ours asks for more.
+            let start = used.next_multiple_of(layout.align().max(ALIGN));
+            let end = start.saturating_add(layout.size());
+            if end > limit || layout.align() > 4096 {
+                return ptr::null_mut();
+            }
+            if Self::move_end(used, end, limit) {
+                return base.wrapping_add(start);
+            }
+        }
+    }
+
+    /// Moves the end of the last block from `from` to `to`, at most `limit`. False if another block is the last.
     ///
     /// Blocks are disjoint, so only the block that ends at `from` can be the last one while `USED` is
     /// `from`. Acquire and release: whoever is given memory that another thread gave back must
     /// see that thread done with it.
-    fn move_end(from: usize, to: usize) -> bool {
-        to <= SIZE && USED.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    fn move_end(from: usize, to: usize, limit: usize) -> bool {
+        to <= limit && USED.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
+}
+
+/// Whether the system's allocator has room for a few small blocks. To be asked before a thread is made: Rust allocates
+/// the handle of one there and not in the room, and ends the process if it cannot.
+pub fn system_has_room() -> bool {
+    // As large as that handle: blocks of one size come from one page.
+    const HANDLE: Layout = Layout::new::<[u64; 6]>();
+    // SAFETY: the layout is not empty. The block is not given back: it keeps the blocks beside it at hand. The compiler may
+    // leave out an allocation that nobody looks at.
+    unsafe { !black_box(System.alloc(HANDLE)).is_null() }
 }
 
 // Kept out of line: inlined everywhere, these few instructions are 50 kB of binary.
@@ -60,28 +93,20 @@ impl Arena {
 unsafe impl GlobalAlloc for Arena {
     #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let base = ROOM.0.get().cast::<u8>();
-        loop {
-            let used = USED.load(Ordering::Relaxed);
-            // The room is aligned to a page; no layout of ours asks for more.
-            let start = used.next_multiple_of(layout.align().max(ALIGN));
-            let end = start.saturating_add(layout.size());
-            if end > SIZE || layout.align() > 4096 {
-                // SAFETY: the caller's layout, unchanged.
-                return unsafe { System.alloc(layout) };
-            }
-            if Self::move_end(used, end) {
-                // SAFETY: start is within the room.
-                return unsafe { base.add(start) };
-            }
+        let cut = Self::cut(layout, SIZE);
+        if !cut.is_null() {
+            return cut;
         }
+        // SAFETY: the caller's layout, unchanged.
+        let block = unsafe { System.alloc(layout) };
+        if block.is_null() { Self::cut(layout, SIZE + RESERVE) } else { block }
     }
 
     #[inline(never)]
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         match Self::place(pointer) {
             // Not the last block: its bytes stay unused, which the size of the room allows for.
-            Some(at) => drop(Self::move_end(at + layout.size(), at)),
+            Some(at) => drop(Self::move_end(at + layout.size(), at, SIZE + RESERVE)),
             // SAFETY: not from the room, so from System, with this layout.
             None => unsafe { System.dealloc(pointer, layout) },
         }
@@ -89,19 +114,26 @@ unsafe impl GlobalAlloc for Arena {
 
     #[inline(never)]
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        let Some(at) = Self::place(pointer) else {
-            // SAFETY: not from the room, so from System, with this layout.
-            return unsafe { System.realloc(pointer, layout, size) };
-        };
-        if Self::move_end(at + layout.size(), at + size) || size <= layout.size() {
-            return pointer;
+        match Self::place(pointer) {
+            Some(at) => {
+                if Self::move_end(at + layout.size(), at + size, SIZE) || size <= layout.size() {
+                    return pointer;
+                }
+            }
+            None => {
+                // SAFETY: not from the room, so from System, with this layout.
+                let block = unsafe { System.realloc(pointer, layout, size) };
+                if !block.is_null() {
+                    return block;
+                }
+            }
         }
         // SAFETY: the caller promises a size that makes a layout; the new block is another one and at
         // least as large as the old.
         unsafe {
             let new = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
             if !new.is_null() {
-                std::ptr::copy_nonoverlapping(pointer, new, layout.size());
+                ptr::copy_nonoverlapping(pointer, new, layout.size().min(size));
                 self.dealloc(pointer, layout);
             }
             new

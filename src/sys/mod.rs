@@ -7,7 +7,7 @@
 )]
 
 pub mod alarm;
-mod arena;
+pub mod arena;
 pub mod descriptor;
 pub mod entry;
 pub mod process;

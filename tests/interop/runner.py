@@ -11,7 +11,18 @@ from report import Report
 from world import World
 
 # The last one reads what the others wrote.
-SCENARIOS = ("cron", "pg_dump", "backup", "ping", "examples", "terminal", "init", "events_schema")
+SCENARIOS = (
+    "cron",
+    "pg_dump",
+    "backup",
+    "ping",
+    "examples",
+    "terminal",
+    "init",
+    "faults",
+    "soak",
+    "events_schema",
+)
 
 
 def main(binary, work, *names):

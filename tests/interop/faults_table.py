@@ -1,0 +1,220 @@
+"""Which system call can fail with what, which features are run, and what is excused."""
+
+import dataclasses
+
+# The errors that each call can plausibly give to cronward, as in its page of section 2 of the manual. EINTR is a
+# debugger, a stop and continue, or a signal that a C library keeps for itself; ENOSYS an old kernel or a container's
+# filter. fcntl(2) and others that are many calls in one are listed by their command where that makes a difference.
+ERRNOS = {
+    # Processes.
+    "clone": ("EAGAIN", "ENOMEM"),
+    "clone3": ("EAGAIN", "ENOMEM", "ENOSYS"),
+    "fork": ("EAGAIN", "ENOMEM"),
+    "vfork": ("EAGAIN", "ENOMEM"),
+    "execve": ("E2BIG", "EACCES", "EAGAIN", "EIO", "EMFILE", "ENFILE", "ENOENT", "ENOMEM", "EPERM", "ETXTBSY"),
+    "wait4": ("EINTR",),
+    "waitid": ("EINTR",),
+    "pidfd_open": ("EMFILE", "ENFILE", "ENOMEM", "ENODEV", "ENOSYS"),
+    "kill": ("EPERM", "ESRCH"),
+    "prctl": ("EINVAL",),
+    # Signals and time.
+    "rt_sigtimedwait": ("EAGAIN", "EINTR"),
+    "nanosleep": ("EINTR",),
+    "clock_nanosleep": ("EINTR",),
+    "poll": ("EINTR", "ENOMEM"),
+    "ppoll": ("EINTR", "ENOMEM"),
+    # Memory.
+    "brk": ("ENOMEM",),
+    "madvise": ("EAGAIN", "ENOMEM"),
+    "mmap": ("EAGAIN", "ENFILE", "ENOMEM"),
+    "mprotect": ("ENOMEM",),
+    "mremap": ("ENOMEM",),
+    # Files.
+    "access": ("EACCES", "EIO", "ENOMEM"),
+    "dup2": ("EBUSY", "EINTR", "EMFILE"),
+    "dup3": ("EBUSY", "EINTR", "EMFILE"),
+    "fchmod": ("EIO", "EPERM", "EROFS"),
+    "fchmodat2": ("EIO", "ENOSYS", "EPERM"),
+    "fcntl": ("EIO",),
+    "fcntl F_DUPFD_CLOEXEC": ("EMFILE",),
+    "fcntl F_OFD_GETLK": ("EIO", "ENOLCK"),
+    "fcntl F_OFD_SETLK": ("EAGAIN", "EINTR", "EIO", "ENOLCK"),
+    "fcntl F_OFD_SETLKW": ("EDEADLK", "EINTR", "EIO", "ENOLCK"),
+    "fdatasync": ("EINTR", "EIO", "ENOSPC"),
+    "fstat": ("EIO", "ENOMEM"),
+    "fsync": ("EINTR", "EIO", "ENOSPC"),
+    "getcwd": ("EACCES", "ENOENT", "ENOMEM"),
+    "getdents64": ("EIO", "ENOENT"),
+    "ioctl": ("EIO", "ENOTTY"),
+    "lseek": ("EIO",),
+    "lstat": ("EACCES", "EIO", "ENOMEM"),
+    "mkdirat": ("EACCES", "EIO", "ENOMEM", "ENOSPC", "EROFS"),
+    "newfstatat": ("EACCES", "EIO", "ENOMEM"),
+    "open": ("EACCES", "EINTR", "EIO", "EMFILE", "ENFILE", "ENOMEM"),
+    "openat": ("EACCES", "EINTR", "EIO", "EMFILE", "ENFILE", "ENOMEM", "ENOSPC", "EROFS"),
+    "pipe2": ("EMFILE", "ENFILE"),
+    "pread64": ("EINTR", "EIO"),
+    "pwrite64": ("EINTR", "EIO", "ENOSPC"),
+    "read": ("EAGAIN", "EINTR", "EIO"),
+    "readlink": ("EACCES", "EIO", "ENOMEM"),
+    "readv": ("EAGAIN", "EINTR", "EIO"),
+    "renameat": ("EACCES", "EIO", "ENOMEM", "ENOSPC", "EROFS"),
+    "stat": ("EACCES", "EIO", "ENOMEM"),
+    "statx": ("EACCES", "EIO", "ENOMEM", "ENOSYS"),
+    "unlink": ("EACCES", "EIO", "EROFS"),
+    "unlinkat": ("EACCES", "EIO", "EROFS"),
+    "write": ("EAGAIN", "EINTR", "EIO", "ENOSPC", "EPIPE"),
+    "writev": ("EAGAIN", "EINTR", "EIO", "ENOSPC", "EPIPE"),
+    # The network.
+    "bind": ("EADDRINUSE", "ENOMEM"),
+    "connect": ("EAGAIN", "ECONNREFUSED", "EINTR", "ENETUNREACH", "ETIMEDOUT"),
+    "getpeername": ("ENOBUFS", "ENOTCONN"),
+    "getsockname": ("ENOBUFS",),
+    "getsockopt": ("ENOBUFS", "ENOMEM"),
+    "recvfrom": ("EAGAIN", "ECONNREFUSED", "ECONNRESET", "EINTR", "ENOMEM"),
+    "recvmsg": ("EAGAIN", "ECONNREFUSED", "ECONNRESET", "EINTR", "ENOMEM"),
+    "sendmsg": ("EAGAIN", "ECONNREFUSED", "EINTR", "ENOBUFS", "ENOMEM", "EPIPE"),
+    "sendto": ("EAGAIN", "ECONNREFUSED", "EINTR", "ENOBUFS", "ENOMEM", "EPIPE"),
+    "setsockopt": ("ENOBUFS", "ENOMEM"),
+    "shutdown": ("ENOTCONN",),
+    "socket": ("EACCES", "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"),
+    # The host.
+    "getrandom": ("EAGAIN", "EINTR", "ENOSYS"),
+    # Given what they are given here, these cannot fail, or nobody could do anything about it.
+    **dict.fromkeys(
+        (
+            *("arch_prctl", "clock_gettime", "close", "exit", "exit_group", "fcntl F_GETFD", "fcntl F_GETFL"),
+            # A wake cannot fail, and whether a wait comes before it hangs on the scheduler.
+            "futex",
+            *("fcntl F_SETFD", "fcntl F_SETFL", "fcntl F_OFD_SETLK F_UNLCK", "getegid", "geteuid", "getgid", "getpid"),
+            *("getppid", "gettid", "getuid", "munmap", "prlimit64", "rseq", "rt_sigaction", "rt_sigprocmask"),
+            *("rt_sigreturn", "sched_yield", "set_robust_list", "set_tid_address", "setitimer", "setpgid", "setrlimit"),
+            *("sigaltstack", "tgkill", "tkill", "timer_create", "timer_settime", "uname"),
+            # fchmodat2, to a strace that does not know it and so cannot make it fail.
+            "syscall_0x1c4",
+        ),
+        (),
+    ),
+}
+
+# The command: says that it has run, writes to both streams, and fails, so that there is an alert to tell.
+OUT, ERR, FAILED = b"first\nsecond, and no end", b"a word\nand another\n", 7
+JOB = "echo ran >>ran; printf 'first\\nsecond, and no end'; printf 'a word\\nand another\\n' >&2; "
+LINE = f"{JOB}exit {FAILED}"
+REPORT = '[ -z "$CRONWARD_RUN_REPORT" ] || printf "rows=3\\ntag:a=b\\nbad\\n" >"$CRONWARD_RUN_REPORT"; '
+
+
+@dataclasses.dataclass(frozen=True)
+class Feature:
+    """What is given to cronward before the label's runs, and how they end undisturbed."""
+
+    name: str
+    options: tuple = ()
+    line: str = LINE
+    status: int = FAILED
+    # How many runs there were before the one that is disturbed.
+    earlier: int = 1
+    # Until when somebody else holds the overlap lock: "always", or for so many seconds from the start on.
+    held: object = None
+    # So many bytes of arguments more, and earlier runs until the journal is about to be compacted.
+    padding: int = 0
+    # Whether the line is handed over by `-c`.
+    shell: bool = False
+    # Of the calls of one name only so many are made to fail, and the last.
+    most: int = 20
+    # Longest time in seconds that it may take beside the flush deadline.
+    longer: float = 0
+
+
+FEATURES = (
+    Feature("a first run", earlier=0),
+    Feature("a later run"),
+    Feature("-c LINE", shell=True),
+    Feature("--own-group", ("--own-group",)),
+    Feature("a limit that is not reached", ("--timeout", "1h")),
+    Feature(
+        "a limit that is reached",
+        ("--timeout", "60ms", "--kill-after", "100ms"),
+        f"{JOB}exec sleep 7",
+        124,
+        longer=0.2,
+        most=2,
+    ),
+    Feature(
+        "a limit that needs KILL",
+        ("--timeout", "60ms", "--kill-after", "40ms"),
+        f"trap '' TERM; {JOB}exec sleep 7",
+        124,
+        longer=0.2,
+        most=2,
+    ),
+    Feature("a lock that is free", ("--lock",)),
+    Feature("a lock that is free for the first time", ("--lock",), earlier=0),
+    Feature("a lock that is held", ("--lock", "--max-age", "1h"), status=75, held="always"),
+    Feature("a lock that is waited for", ("--lock", "--lock-wait", "1h"), held=0.05, longer=1, most=8),
+    Feature("an alert and exec", ("--sink", "exec:cat >alert"), earlier=0),
+    Feature("jsonl", ("--sink", "jsonl:events"), earlier=0),
+    Feature("statsd by address", ("--sink", "statsd:127.0.0.1:{udp}")),
+    Feature("dogstatsd by address", ("--sink", "dogstatsd:127.0.0.1:{udp}?events=all", "-t", "env:interop")),
+    Feature("dogstatsd by socket", ("--sink", "dogstatsd:{socket}")),
+    Feature("dogstatsd by socket that is gone", ("--sink", "dogstatsd:{socket}.gone")),
+    Feature("statsd by host name", ("--sink", "statsd:{name}:{udp}")),
+    Feature("ping", ("--sink", "ping:http://127.0.0.1:{http}/x")),
+    # It is tried until the deadline.
+    Feature(
+        "ping at a closed port",
+        ("--sink", "ping:http://127.0.0.1:{closed}/x", "--flush-deadline", "150ms"),
+        most=2,
+    ),
+    Feature("--config FILE", ("--config", "config.toml")),
+    Feature(
+        "--expect and --produces",
+        ("--expect", "1ms..1h", "--produces", "*.out:1B..50%"),
+        f"{JOB}echo x >new.out",
+        0,
+    ),
+    # Without a directory of its own there is no place for a report.
+    Feature("a report", line=f"{JOB}{REPORT}exit {FAILED}"),
+    Feature("--warn-after", ("--warn-after", "20ms", "--sink", "jsonl:events"), f"{JOB}sleep 0.05; exit {FAILED}"),
+    Feature(
+        "longer than expected",
+        ("--expect", "..20ms", "--sink", "exec:cat >>alert"),
+        f"{JOB}sleep 0.05; exit {FAILED}",
+        earlier=0,
+        most=6,
+    ),
+    Feature("--summary", ("--summary", "always")),
+    Feature("a journal that is compacted", padding=100_000),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Exemption:
+    """A failure that does change something, and why that is as it should be. `says` is a regular expression for what is
+    found."""
+
+    calls: tuple
+    errnos: tuple
+    features: str
+    says: str
+    reason: str
+
+
+EXEMPTIONS = (
+    Exemption(
+        ("mmap",),
+        ("EAGAIN", "ENFILE", "ENOMEM"),
+        "*",
+        r"changed: status -11, not run",
+        "The C library's first words: it has no memory for its main thread and ends the process before any of our own"
+        " code runs. Nothing has been started, and the caller sees a death that no command can be blamed for.",
+    ),
+    Exemption(
+        ("clone", "mmap", "mprotect"),
+        ("EAGAIN", "ENFILE", "ENOMEM"),
+        "ping*",
+        r"panicked: status 7, run once",
+        "The HTTP library's resolver has a thread of its own and panics if there is none to be had. The panic is caught"
+        " and the job not affected; it costs the check-in, and one line more on stderr.",
+    ),
+)
