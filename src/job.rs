@@ -241,6 +241,8 @@ impl Signal {
     pub const TTIN: Self = Self(nix::libc::SIGTTIN);
     /// SIGTTOU.
     pub const TTOU: Self = Self(nix::libc::SIGTTOU);
+    /// SIGWINCH.
+    pub const WINCH: Self = Self(nix::libc::SIGWINCH);
     /// SIGCHLD.
     pub const CHLD: Self = Self(nix::libc::SIGCHLD);
 

@@ -75,6 +75,8 @@ pub struct Plan {
     pub output: OutputRule,
     /// `--summary`.
     pub summary: Summary,
+    /// `--progress`.
+    pub progress: bool,
     /// What is wrong with the configuration files, a line each, with file and line.
     pub problems: Vec<String>,
 }

@@ -2,8 +2,6 @@
 //! display of progress where it has one. It is for jobs that write lines or nothing; one that uses the
 //! whole screen (an editor, a pager, a menu) would fight with it for the bottom row.
 
-#![expect(dead_code, reason = "the loop that draws once a second calls it")]
-
 mod abilities;
 mod line;
 mod output;
@@ -94,15 +92,10 @@ impl Progress {
         // Every drawing looks at the size.
         self.resume();
     }
-
-    /// Gives the bottom row back at the end of the run, the cursor where the job left it. How the run
-    /// ended makes no difference: a state that the terminal kept showing would be taken for that of
-    /// whatever comes next.
-    pub fn finish(self, _failed: bool) {
-        drop(self);
-    }
 }
 
+/// The bottom row is given back, the cursor where the job left it. How the run ended makes no difference: a
+/// state that the terminal kept showing would be taken for that of whatever comes next.
 impl Drop for Progress {
     fn drop(&mut self) {
         self.suspend();

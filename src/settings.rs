@@ -86,6 +86,8 @@ pub enum Setting {
     OwnGroup,
     /// `--summary`
     Summary,
+    /// `--progress`
+    Progress,
     /// `--dry-run`
     DryRun,
 }
@@ -132,7 +134,7 @@ pub struct Row {
 }
 
 /// How many options there are.
-pub const COUNT: usize = 41;
+pub const COUNT: usize = 42;
 
 const fn row(
     setting: Setting,
@@ -195,6 +197,7 @@ pub static TABLE: [Row; COUNT] = [
     row(S::FlushDeadline, "flush-deadline", One("DUR"), OfTheHost, "longest time for all sinks together after the job [default: 5s]"),
     row(S::OwnGroup, "own-group", Nothing, OfTheRun, "run the job in a process group of its own"),
     row(S::Summary, "summary", One("WHEN"), OfTheRun, "a last line on stderr: auto (on a terminal), always, never [default: auto]"),
+    row(S::Progress, "progress", Nothing, OfTheRun, "on a terminal: the time so far, and how much that is of what is usual"),
     row(S::DryRun, "dry-run", Nothing, Variable::None, "show the resolved plan and what would be sent; run nothing"),
 ];
 

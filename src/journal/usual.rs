@@ -1,7 +1,5 @@
 //! How long a job usually takes: the median of its last successes, by the end of its journal.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "the status line of a run on a terminal asks for it"))]
-
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 

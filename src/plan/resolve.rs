@@ -66,6 +66,7 @@ pub(super) fn decide(
         output: output::rule(levels, &surroundings, state_dir.as_deref().ok())?,
         state_dir,
         summary: summary(levels)?,
+        progress: switch(levels, Setting::Progress)?,
         job: Arc::new(job),
         parent: surroundings.outer_run,
         environment: surroundings.for_job,

@@ -115,6 +115,8 @@ pub fn make(
             },
             &mut onlooker,
         );
+        // The status line goes, whatever is to be said next.
+        drop(onlooker);
         let ending = last.end.ending().filter(|_| attempts <= plan.retries.retries && !last.told_to_stop);
         if ending.is_none() {
             // The next run may start.

@@ -14,6 +14,7 @@ use crate::journal::{Amendment, Journal, UnderWayNow};
 use crate::notice::{Notice, Overdue, Start};
 use crate::plan::Plan;
 use crate::policy::{self, Verdict};
+use crate::progress::Progress;
 use crate::sinks::Sink;
 use crate::sinks::delivery::{self, Announcement};
 use crate::supervise::Witness;
@@ -38,6 +39,14 @@ pub struct Onlooker<'a> {
     start: Start,
     left: &'a mut LeftToDo,
     is_first: bool,
+    status_line: Option<StatusLine>,
+}
+
+/// The status line of an attempt.
+struct StatusLine {
+    progress: Progress,
+    /// How long the job usually takes, once it has been looked up.
+    usual: Option<Option<Duration>>,
 }
 
 /// What is left to do when the command has ended.
@@ -55,6 +64,8 @@ struct Moments {
     max: Option<Duration>,
     /// `--warn-after`.
     every: Option<Duration>,
+    /// Whether something is drawn each second.
+    seconds: bool,
 }
 
 impl Moments {
@@ -65,8 +76,9 @@ impl Moments {
             let times = passed.max(now).as_nanos() / every.as_nanos().max(1) + 1;
             every.checked_mul(u32::try_from(times).ok()?)
         });
+        let second = self.seconds.then(|| Duration::from_secs(passed.max(now).as_secs() + 1));
         let once = [Some(LASTING), self.max].into_iter().flatten().filter(|&moment| moment > passed);
-        once.chain(repeated).min()
+        once.chain(repeated).chain(second).min()
     }
 
     fn is_max(&self, moment: Duration) -> bool {
@@ -87,9 +99,9 @@ impl<'a> Onlooker<'a> {
         is_first: bool,
     ) -> Self {
         let Beginning { plan, sinks, id, started_at, .. } = *run;
-        let moments = Moments { max: time_max(&plan.expectations), every: plan.warn_after };
+        let moments = Moments { max: time_max(&plan.expectations), every: plan.warn_after, seconds: false };
         let start = Start { id, parent: plan.parent, pid: 0, started_at };
-        Self { plan, sinks, journal, moments, start, left, is_first }
+        Self { plan, sinks, journal, moments, start, left, is_first, status_line: None }
     }
 
     /// Makes the record of the start durable, on a thread of its own: a disk that hangs must not
@@ -131,6 +143,11 @@ impl<'a> Onlooker<'a> {
 impl Witness for Onlooker<'_> {
     fn started(&mut self, pid: u32) {
         self.start.pid = pid;
+        if self.plan.progress {
+            let progress = Progress::open(self.plan.job.label.as_str());
+            self.status_line = progress.map(|progress| StatusLine { progress, usual: None });
+            self.moments.seconds = self.status_line.is_some();
+        }
         if !self.is_first {
             return;
         }
@@ -149,6 +166,28 @@ impl Witness for Onlooker<'_> {
         }
         if self.moments.is_max(moment) || self.moments.is_repeated(moment) {
             self.say_overdue(moment);
+        }
+        if let Some(StatusLine { progress, usual }) = &mut self.status_line {
+            let usual = *usual.get_or_insert_with(|| self.journal.usual_duration());
+            progress.draw(moment, usual);
+        }
+    }
+
+    fn stopping(&mut self) {
+        if let Some(line) = &mut self.status_line {
+            line.progress.suspend();
+        }
+    }
+
+    fn continued(&mut self) {
+        if let Some(line) = &mut self.status_line {
+            line.progress.resume();
+        }
+    }
+
+    fn resized(&mut self) {
+        if let Some(line) = &mut self.status_line {
+            line.progress.resized();
         }
     }
 }
@@ -224,21 +263,29 @@ mod tests {
             (Some(seconds(8)), Some(seconds(4)), &[1, 4, 8, 12, 16, 20]),
             (Some(seconds(1)), Some(seconds(1)), &[1, 2, 3, 4, 5, 6]),
         ] {
-            assert_eq!(all(Moments { max, every }), expected);
+            assert_eq!(all(Moments { max, every, seconds: false }), expected);
         }
     }
 
     #[test]
     fn what_was_missed_is_not_made_up_for_but_the_maximum() {
-        let moments = Moments { max: Some(seconds(30)), every: Some(seconds(4)) };
+        let moments = Moments { max: Some(seconds(30)), every: Some(seconds(4)), seconds: false };
         let next = |passed, now| moments.next_after(seconds(passed), seconds(now));
         assert_eq!(next(8, 3601), Some(seconds(30)));
         assert_eq!(next(30, 3601), Some(seconds(3604)));
     }
 
     #[test]
+    fn a_status_line_is_drawn_each_second_and_what_is_due_between_is_not_missed() {
+        let moments = Moments { max: Some(Duration::from_millis(2500)), every: None, seconds: true };
+        let next = |passed: &Duration| moments.next_after(*passed, *passed);
+        let first = std::iter::successors(next(&Duration::ZERO), next).take(4);
+        assert_eq!(first.map(|moment| moment.as_millis()).collect::<Vec<_>>(), [1000, 2000, 2500, 3000]);
+    }
+
+    #[test]
     fn a_moment_knows_what_it_is_for() {
-        let moments = Moments { max: Some(seconds(8)), every: Some(seconds(4)) };
+        let moments = Moments { max: Some(seconds(8)), every: Some(seconds(4)), seconds: false };
         assert!(moments.is_max(seconds(8)) && moments.is_repeated(seconds(8)));
         assert!(!moments.is_max(seconds(4)) && moments.is_repeated(seconds(4)));
         assert!(!moments.is_repeated(seconds(1)));

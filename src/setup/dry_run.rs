@@ -115,6 +115,7 @@ fn value(plan: &Plan, levels: &Levels, setting: Setting) -> Option<String> {
         },
         Setting::FlushDeadline => span(Some(plan.flush_deadline)),
         Setting::OwnGroup => on(plan.own_group),
+        Setting::Progress => on(plan.progress),
         Setting::Summary => match plan.summary {
             Summary::Auto => "auto".to_owned(),
             Summary::Always => "always".to_owned(),

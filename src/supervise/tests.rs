@@ -1,3 +1,4 @@
+use super::watch::{just_wait, quietly};
 use super::*;
 use crate::outcome::Ending;
 use crate::sys::signals::set_mask;

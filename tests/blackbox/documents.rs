@@ -4,6 +4,7 @@
 mod examples;
 mod manual;
 mod monitoring;
+mod runnable;
 mod runs;
 mod schema;
 

@@ -30,7 +30,7 @@ fn assert_accepted(line: &str) {
 }
 
 /// The commands of a block of shell lines that are ours, continued lines joined.
-fn commands(block: &str) -> Vec<String> {
+pub fn commands(block: &str) -> Vec<String> {
     let joined = block.replace("\\\n", " ");
     let lines = joined.lines().map(|line| line.trim_start().trim_start_matches("$ "));
     lines.filter(|line| line.starts_with("cronward ")).map(str::to_owned).collect()
