@@ -9,7 +9,7 @@ use crate::support::{End, Host};
 
 /// Options of which the manual shows an example that can be run anywhere: those of what becomes of the command
 /// and of its output.
-const SHOWN: [&str; 15] = [
+const SHOWN: [&str; 13] = [
     "--retries",
     "--retry-delay",
     "--jitter",
@@ -23,8 +23,6 @@ const SHOWN: [&str; 15] = [
     "--log-when",
     "--sensitive",
     "--progress",
-    "--lock",
-    "--warn-codes",
 ];
 
 /// The words of a line, as far as no quote matters.
