@@ -16,7 +16,7 @@ use crate::plan::JobFacts;
 use crate::policy::{Alert, History, Judgement, Verdict};
 use crate::program::Changed;
 
-pub use audience::{Audience, changes_for, command_for, reason_for, words_for};
+pub use audience::{Audience, changes_for, command_for, end_of_output, reason_for, words_for};
 pub use event::event_json;
 pub use measure::{MetricKind, Tagged, measurements, value_tags};
 

@@ -84,6 +84,27 @@ pub fn output_for<'a>(job: &JobFacts, run: &'a Run, audience: Audience) -> Optio
     }
 }
 
+/// The end of the output of a run, as people away may read it: whole lines, at most so many bytes, and how many
+/// bytes stood before them. `None` if nothing of it was kept, or there was none.
+pub fn end_of_output(job: &JobFacts, run: &Run, most: usize) -> Option<String> {
+    let OutputFor { head, tail, total, left_out } = output_for(job, run, Audience::Away)?;
+    let gap = |bytes: u64| format!("[{bytes} bytes left out]\n");
+    let mut text = head.into_owned();
+    if let Some(tail) = tail {
+        text.push_str(&gap(left_out));
+        text.push_str(&tail);
+    }
+    let text = text.trim_end();
+    if text.len() <= most {
+        return (!text.is_empty()).then(|| text.to_owned());
+    }
+    let room = most.checked_sub(gap(total).len())?;
+    let from = text.ceil_char_boundary(text.len() - room);
+    let from = text[from..].find('\n').map_or(from, |end| from + end + 1);
+    let shown = &text[from..];
+    Some(gap(total.saturating_sub(shown.len() as u64)) + shown)
+}
+
 /// What an audience may know of the output of a run.
 pub struct OutputFor<'a> {
     /// The first part; all of it if nothing was left out.

@@ -11,7 +11,11 @@ use std::sync::Arc;
 use super::{Opening, Pace, Sink, Topic};
 use crate::clock::Deadline;
 use crate::job::CommandLine;
-use crate::notice::{Audience, Notice, Turn, changes_for, event_json};
+use crate::notice::{Audience, Notice, Turn, changes_for, end_of_output, event_json};
+
+/// How much of the end of the output stands in a variable, in bytes: what people read in a mail. All that was
+/// captured is in the event.
+const OUTPUT_MAX: usize = 4096;
 
 /// What the name of every variable begins with that speaks of the event.
 const PREFIX: &str = "CRONWARD_EVENT_";
@@ -93,6 +97,7 @@ fn variables(notice: &Notice) -> Vec<OsString> {
         fields.push(("RUN_ID", finished.run.id.to_string()));
         fields.push(("OUTCOME", finished.run.outcome.as_str().to_owned()));
         fields.extend(finished.run.exit_code().map(|code| ("EXIT_CODE", code.to_string())));
+        fields.extend(end_of_output(job, &finished.run, OUTPUT_MAX).map(|output| ("OUTPUT", output)));
     }
     if let Some(Turn { alert, cause, changed }) = notice.news.turn() {
         let reason = cause.reason_for(job, Audience::Away);

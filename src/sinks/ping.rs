@@ -13,7 +13,7 @@ use super::{Opening, Pace, Sink, Topic};
 use crate::clock::Deadline;
 use crate::human;
 use crate::job::RunId;
-use crate::notice::{Audience, News, Notice, command_for, reason_for};
+use crate::notice::{Audience, News, Notice, command_for, end_of_output, reason_for};
 use crate::outcome::{Ending, Run, RunEnd, Weight};
 use crate::redact::one_line;
 use crate::shell;
@@ -210,6 +210,12 @@ fn body(notice: &Notice, limit: usize) -> String {
         let quoted: Vec<_> =
             words.iter().map(|word| shell::quote(word).to_string_lossy().into_owned()).collect();
         line("command", &quoted.join(" "));
+    }
+    const TITLE: &str = "\noutput:\n";
+    let room = limit.saturating_sub(text.len() + TITLE.len());
+    if let Some(output) = notice.news.run().and_then(|run| end_of_output(&notice.job, run, room)) {
+        text.push_str(TITLE);
+        text.push_str(&output);
     }
     text.truncate(text.floor_char_boundary(limit));
     text

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::{End, Host};
+use crate::support::{End, Host, wire};
 
 const SECRET: &str = "correct-horse-battery";
 
@@ -134,4 +134,80 @@ fn a_ping_has_neither_secrets_nor_what_a_terminal_would_obey() {
     }
     let log = fs::read_to_string(host.path("events.jsonl")).unwrap();
     assert!(log.contains(SECRET), "{log}");
+}
+
+/// Written in two pieces, so that neither has the shape of a secret.
+const IN_PIECES: &str = "printf 'it began\npass'; sleep 0.01; printf 'word: correct-horse'; sleep 0.01; \
+                         printf -- '-battery\n\\033[31mit ended\\033[0m\\n'";
+
+#[test]
+fn a_secret_in_the_output_stays_on_the_host_and_so_do_terminal_sequences() {
+    let host = Host::new();
+    let line = format!("{IN_PIECES}; exit 3");
+    let kept = fail(&host, &["--capture", "1KiB"], &["-c", &line]);
+    let (event, facts) = told(&host);
+    let head = "it began\npassword: ***\nit ended\n";
+    assert_eq!(event["run"]["output"]["head"], head, "{event:#}");
+    assert!(facts.contains(&format!("CRONWARD_EVENT_OUTPUT={}", head.trim_end())), "{facts}");
+    assert!(!facts.contains(SECRET) && !event.to_string().contains(SECRET), "{facts}");
+    assert!(kept.contains(&format!("it began\\npassword: {SECRET}\\n\\u001b[31mit ended")), "{kept}");
+
+    // Whatever is kept of it: the cut may go through the secret.
+    for size in 8..60 {
+        let host = Host::new();
+        fail(
+            &host,
+            &["--capture", &format!("{size}B")],
+            &["-c", "printf 'password=correct-horse-battery\n'; exit 3"],
+        );
+        let (event, facts) = told(&host);
+        for piece in SECRET.as_bytes().windows(6).map(|piece| std::str::from_utf8(piece).unwrap()) {
+            assert!(
+                !facts.contains(piece) && !event["run"]["output"].to_string().contains(piece),
+                "{event:#}"
+            );
+        }
+    }
+}
+
+#[test]
+fn nothing_of_a_sensitive_output_leaves_the_host() {
+    let host = Host::new();
+    let kept = fail(&host, &["--capture", "1KiB", "--sensitive"], &["-c", "echo spoken; exit 3"]);
+    let (event, facts) = told(&host);
+    assert_eq!(event["run"]["output"], Value::Null, "{event:#}");
+    assert!(!facts.contains("spoken") && !event.to_string().contains("spoken"), "{facts}");
+    assert!(kept.contains("spoken"), "{kept}");
+    let sent: Vec<u8> = host.receiver.datagrams().concat();
+    assert!(!String::from_utf8_lossy(&sent).contains("spoken"));
+}
+
+#[test]
+fn an_alert_of_the_agent_has_the_end_of_the_output() {
+    let host = Host::new();
+    let sink = format!("dogstatsd:{}", host.receiver.address());
+    let line = "seq 1 1000; echo password=correct-horse-battery; exit 3";
+    host.wrap(&["-l", "job", "--sink", &sink, "--capture", "4KiB"], line).run();
+    let lines = wire::dogstatsd(&host.receiver.datagrams(), 1432);
+    let event = lines.into_iter().find_map(|line| match line {
+        wire::Line::Event(event) => Some(event),
+        wire::Line::Metric(_) | wire::Line::ServiceCheck(_) => None,
+    });
+    let text = event.expect("an alert").text;
+    assert!(text.ends_with("\\n999\\n1000\\npassword=***"), "{text}");
+    assert!(text.contains("bytes left out]"), "{text}");
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn a_ping_has_the_end_of_the_output_as_far_as_the_server_keeps_it() {
+    use crate::support::http::HttpServer;
+
+    let host = Host::new();
+    let server = HttpServer::answering(&[]);
+    let sink = format!("ping:{}", server.url("/x"));
+    host.wrap(&["-l", "job", "--sink", &sink, "--capture", "64KiB"], "seq 1 10000; exit 3").run();
+    let body = server.received().pop().unwrap().body;
+    assert!(body.len() <= 10_000 && body.len() > 9_900, "{}", body.len());
+    assert!(body.contains("\noutput:\n[") && body.ends_with("\n9999\n10000"), "{body}");
 }

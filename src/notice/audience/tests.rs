@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::job::RunId;
 use crate::notice::{Cause, Health, News, Notice, Overdue, Standing, Start, Turn, event_json};
-use crate::outcome::Outcome;
+use crate::outcome::{Excerpt, KeptOutput, Outcome};
 use crate::policy::History;
 use crate::sinks::sample;
 
@@ -71,4 +71,40 @@ fn what_has_no_secret_is_not_copied() {
     assert!(matches!(reason_for(&job, &run, Audience::Away), Some(Cow::Borrowed(_))));
     let words = command_for(&job, Audience::Away).unwrap();
     assert!(words.iter().all(|word| matches!(word, Cow::Borrowed(_))));
+}
+
+fn with_output(head: &str, tail: &str, left_out: u64) -> (JobFacts, Run) {
+    let mut run = sample::run(Outcome::Failed, 3, None);
+    let total = (head.len() + tail.len()) as u64 + left_out;
+    let excerpt = Excerpt { head: head.into(), tail: tail.into(), total, left_out };
+    run.output = KeptOutput { excerpt: Some(excerpt), log: None };
+    (sample::job("x"), run)
+}
+
+#[test]
+fn people_away_read_the_end_of_an_output_in_whole_lines_and_how_much_stood_before() {
+    let (job, run) = with_output("one\ntwo\nthree\n", "", 0);
+    assert_eq!(end_of_output(&job, &run, 100).as_deref(), Some("one\ntwo\nthree"));
+    // The last line is cut off of nothing, but there is no room for more than two.
+    let (job, run) = with_output(&"a line of words\n".repeat(10), "", 0);
+    let two = "[129 bytes left out]\na line of words\na line of words";
+    assert_eq!(end_of_output(&job, &run, 60).as_deref(), Some(two));
+    assert_eq!(end_of_output(&job, &run, 10), None);
+
+    let (job, run) = with_output("begins\ncut he", "re\nends\n", 99);
+    assert_eq!(end_of_output(&job, &run, 100).as_deref(), Some("begins\n[99 bytes left out]\nends"));
+    let (job, run) = with_output("", "", 0);
+    assert_eq!(end_of_output(&job, &run, 100), None);
+}
+
+#[test]
+fn output_is_masked_and_plain_away_from_here_and_sensitive_output_stays() {
+    let (mut job, run) = with_output("\u{1b}[31mpassword=abc123\u{1b}[0m\n", "", 0);
+    let here = output_for(&job, &run, Audience::Local).unwrap();
+    assert_eq!(here.head, "\u{1b}[31mpassword=abc123\u{1b}[0m\n");
+    assert_eq!(output_for(&job, &run, Audience::Away).unwrap().head, "password=***\n");
+    job.privacy.sensitive = true;
+    assert!(output_for(&job, &run, Audience::Away).is_none());
+    assert!(output_for(&job, &run, Audience::Local).is_some());
+    assert_eq!(end_of_output(&job, &run, 100), None);
 }

@@ -2,7 +2,8 @@
 //! fields end at `|`; the Agent turns the two characters `\n` back into a newline.
 
 use crate::notice::{
-    Audience, Cause, Finished, Health, News, Notice, Turn, changes_for, command_for, reason_for, words_for,
+    Audience, Cause, Finished, Health, News, Notice, Turn, changes_for, command_for, end_of_output,
+    reason_for, words_for,
 };
 use crate::outcome::{Outcome, Run, Weight};
 use crate::plan::{JobFacts, Severity};
@@ -16,6 +17,9 @@ const KEY_MAX: usize = 100;
 
 /// Longest title, in bytes; the rest of the datagram belongs to the text.
 const TITLE_MAX: usize = 400;
+
+/// How much of the end of the output is told, in bytes: beside what else is, it has to fit into a datagram.
+const OUTPUT_MAX: usize = 600;
 
 /// Bytes that an ordinary service check takes.
 const USUAL: usize = 256;
@@ -165,6 +169,8 @@ fn text(notice: &Notice) -> String {
         }
     }
     lines.extend(command(job).map(|command| format!("Command: {command}")));
+    let output = notice.news.run().and_then(|run| end_of_output(job, run, OUTPUT_MAX));
+    lines.extend(output.map(|output| format!("Output:\n{output}")));
     lines.join("\n")
 }
 

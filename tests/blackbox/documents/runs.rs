@@ -136,9 +136,10 @@ pub fn variables_of_exec_sink() -> BTreeSet<String> {
     let sink = format!("exec:env >{}", path.display());
     let options =
         ["-l", "job", "--sink", &sink, "--owner", "db team", "--runbook", "https://runbook.example/1"];
+    let options = [&options[..], &["--capture", "1KiB"]].concat();
     // What comes after a success is another command.
     host.wrap(&options, "true").run();
-    let ran = host.wrap(&options, "exit 3").run();
+    let ran = host.wrap(&options, "echo gone; exit 3").run();
     let text =
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("the sink was not run: {error}\n{ran}"));
     let names = text.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name);
