@@ -52,10 +52,9 @@ fn assert_runs(line: &str) {
     let command = behind.split('>').next().unwrap_or_default();
     let programs: Vec<&str> = command.split('|').filter_map(|part| words(part).next()).collect();
     for program in &programs {
-        host.script(
-            &format!("bin/{program}"),
-            "#!/bin/sh\necho data\necho ${0##*/} >>ran\necho a word >&2\n",
-        );
+        // In a pipeline the one that writes must find the other reading.
+        let text = "#!/bin/sh\necho ${0##*/} >>ran\ncat >/dev/null\necho data\necho a word >&2\n";
+        host.script(&format!("bin/{program}"), text);
     }
     // Nobody waits a quarter of an hour for a test.
     let quick = line.replace("--jitter 15m", "--jitter 15ms");
