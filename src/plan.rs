@@ -7,6 +7,7 @@ mod host;
 mod lists;
 mod output;
 mod resolve;
+mod retries;
 mod state_dir;
 mod values;
 
@@ -25,6 +26,7 @@ use crate::schedule::Schedule;
 pub use files::{read_files, sift};
 pub use host::{Host, ThisHost};
 pub use resolve::{Expectations, label, longest_start_delay, resolve, span_to_mute};
+pub use retries::RetryRule;
 pub use state_dir::{state_dir_of, state_dir_to_read};
 
 /// One invocation, decided.
@@ -150,15 +152,6 @@ pub struct TimeLimit {
     pub limit: Duration,
     /// From TERM to KILL.
     pub grace: Duration,
-}
-
-/// What happens after a failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct RetryRule {
-    /// How often the command is run again at most.
-    pub retries: u32,
-    /// How long to wait before the first of them.
-    pub delay: Duration,
 }
 
 /// What becomes of the output.

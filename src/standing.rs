@@ -31,7 +31,7 @@ pub struct Expected<'a> {
     pub schedule: Option<&'a Schedule>,
     /// How old the last success may be.
     pub max_age: Option<Duration>,
-    /// How long a run may take.
+    /// How long a run may take, all its attempts together.
     pub time_max: Option<Duration>,
     /// By how much runs start later than they are due.
     pub start_delay: Duration,
@@ -52,7 +52,7 @@ impl<'a> Expected<'a> {
         Self {
             schedule: plan.schedule.as_ref(),
             max_age: plan.max_age,
-            time_max: time_max(&plan.expectations),
+            time_max: time_max(&plan.expectations).map(|max| plan.retries.longest(max)),
             start_delay: plan.start_delay,
         }
     }

@@ -241,7 +241,7 @@ fn of_other(user: &str, entry: &Entry, moment: &Moment<'_>) -> Finding {
     let expected = Expected {
         schedule: expectations.schedule.as_ref(),
         max_age: expectations.max_age,
-        time_max: time_max(&expectations.expectations),
+        time_max: time_max(&expectations.expectations).map(|max| expectations.retries.longest(max)),
         start_delay: expectations.start_delay,
     };
     let known = AfterAll::of(remembered, &expected, moment);

@@ -88,6 +88,8 @@ pub struct Expectations {
     pub expectations: Vec<Expectation>,
     /// The most by which `--jitter` puts runs off.
     pub start_delay: Duration,
+    /// `--retries`.
+    pub retries: RetryRule,
 }
 
 impl Expectations {
@@ -99,6 +101,7 @@ impl Expectations {
             expectations: lists::of_nearest_level(levels, Setting::Expect, "band", bands::expectation)
                 .unwrap_or_default(),
             start_delay: duration(levels, Setting::Jitter).ok().flatten().unwrap_or_default(),
+            retries: retry_rule(levels).unwrap_or_default(),
         }
     }
 }

@@ -16,17 +16,13 @@ use crate::job::{RunId, Signal};
 use crate::journal::Journal;
 use crate::outcome::{self, Attempt, Ending, Outcome, Produced, Report, RunEnd, Usage, Weight};
 use crate::output::Output;
-use crate::plan::{Plan, RetryRule};
+use crate::plan::Plan;
 use crate::produced;
 use crate::run_report;
 use crate::sinks::{self, Sink};
 use crate::supervise::{self, Supervised, Supervisor, Task};
 use crate::sys::entry::SignalState;
 use crate::sys::process::LastWords;
-
-/// The longest time between two attempts, unless the first one is longer: doubled on, a few retries would
-/// take a day.
-const DELAY_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// A run that is about to start.
 pub struct Beginning<'a> {
@@ -97,7 +93,7 @@ pub fn make(
         // Those of the lock are left again by each attempt, which is another process.
         let next_words = LastWords { journal: None, lock: last_words.lock.clone() };
         let environment = environment(plan, id, attempts, journal.report_path(id).as_deref());
-        let mut onlooker = Onlooker::new(run, journal, left_to_do, attempts == 1);
+        let mut onlooker = Onlooker::new(run, journal, left_to_do, attempts);
         if let Some(output) = &mut output {
             output.connect();
         }
@@ -141,7 +137,7 @@ pub fn make(
         };
         let Judged { outcome, reason, .. } = judged;
         earlier.push(Attempt { started_at, wall_time: attempt_took, ending, outcome, reason });
-        if let Some(signal) = stop_signal_within(delay_after(attempts, plan.retries), caller) {
+        if let Some(signal) = stop_signal_within(plan.retries.delay_after(attempts), caller) {
             let mut judged = name(plan, &Supervised::never(RunEnd::StoppedBefore(signal)));
             judged.reason = Some(format!("told to stop by {signal} before attempt {}", attempts + 1));
             let last = Supervised { pid: last.pid, ..Supervised::never(RunEnd::StoppedBefore(signal)) };
@@ -149,12 +145,6 @@ pub fn make(
         }
         (started_at, offset) = (Timestamp::now(), since_start.elapsed());
     }
-}
-
-/// How long to wait after an attempt, counted from 1: twice as long as before the one before.
-fn delay_after(attempt: u32, rule: RetryRule) -> Duration {
-    let factor = 2_u32.saturating_pow(attempt.saturating_sub(1));
-    rule.delay.saturating_mul(factor).min(DELAY_MAX.max(rule.delay))
 }
 
 /// The environment of the job: as received but for the secrets of our sinks, and the facts of this run.
@@ -245,21 +235,4 @@ fn hold_to_expectations(
         unmet.extend(missing);
     }
     (judged.outcome, judged.reason) = expectation::judge(judged.outcome, judged.reason.take(), &unmet);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_delay_doubles_up_to_five_minutes_and_never_below_the_first() {
-        let after = |attempt, seconds| {
-            let rule = RetryRule { retries: 9, delay: Duration::from_secs(seconds) };
-            delay_after(attempt, rule).as_secs()
-        };
-        let delays: Vec<u64> = (1..=7).map(|attempt| after(attempt, 10)).collect();
-        assert_eq!(delays, [10, 20, 40, 80, 160, 300, 300]);
-        assert_eq!((after(1, 600), after(2, 600), after(u32::MAX, 600)), (600, 600, 600));
-        assert_eq!((after(1, 0), after(40, 0)), (0, 0));
-    }
 }

@@ -39,6 +39,8 @@ pub struct Onlooker<'a> {
     start: Start,
     left: &'a mut LeftToDo,
     is_first: bool,
+    /// Whether an attempt that takes too long is the end of the matter: none comes after it, or nothing ends it.
+    decides: bool,
     status_line: Option<StatusLine>,
 }
 
@@ -96,12 +98,23 @@ impl<'a> Onlooker<'a> {
         run: &'a Beginning<'_>,
         journal: &'a mut Journal,
         left: &'a mut LeftToDo,
-        is_first: bool,
+        attempt: u32,
     ) -> Self {
         let Beginning { plan, sinks, id, started_at, .. } = *run;
         let moments = Moments { max: time_max(&plan.expectations), every: plan.warn_after, seconds: false };
         let start = Start { id, parent: plan.parent, pid: 0, started_at };
-        Self { plan, sinks, journal, moments, start, left, is_first, status_line: None }
+        let decides = attempt > plan.retries.retries || plan.time_limit.is_none();
+        Self {
+            plan,
+            sinks,
+            journal,
+            moments,
+            start,
+            left,
+            is_first: attempt == 1,
+            decides,
+            status_line: None,
+        }
     }
 
     /// Makes the record of the start durable, on a thread of its own: a disk that hangs must not
@@ -127,10 +140,11 @@ impl<'a> Onlooker<'a> {
             None => format!("still running after {}", human::span(moment)),
         };
         let overdue = Overdue { start: self.start.clone(), elapsed: moment, reason };
+        let decides = max.is_some() && self.decides;
         let (plan, sinks) = (Arc::clone(self.plan), self.sinks.to_vec());
         let (over, done) = mpsc::channel();
         let work = move || {
-            report_overdue(&plan, &sinks, overdue, max.is_some());
+            report_overdue(&plan, &sinks, overdue, decides);
             // Nobody may be waiting any more.
             let _ = over.send(());
         };
@@ -207,13 +221,13 @@ impl LeftToDo {
 }
 
 /// On the helper thread, with a journal of its own: the run's is busy with the run.
-fn report_overdue(plan: &Plan, sinks: &[Arc<dyn Sink>], overdue: Overdue, is_max: bool) {
+fn report_overdue(plan: &Plan, sinks: &[Arc<dyn Sink>], overdue: Overdue, decides: bool) {
     let now = Timestamp::now();
     // Before the run, should it end at once, stops waiting for this: or the last word would be lost.
     let deadline = Deadline::after(plan.flush_deadline - plan.flush_deadline / 10);
     let (start, reason) = (overdue.start.clone(), overdue.reason.clone());
     let mut notices = vec![Notice::overdue(Arc::clone(&plan.job), now, overdue)];
-    if is_max {
+    if decides {
         // Who waits for the journal until the end has no time left to tell anybody.
         let for_journal = deadline.earlier_by(deadline.left() / 2);
         notices.extend(open_if_due(plan, now, for_journal, start, reason));

@@ -286,3 +286,19 @@ fn a_run_that_ends_before_its_turn_is_not_counted_twice() {
     assert!(host.events().iter().all(|event| event.get("alert").is_none()), "{ran}");
     assert_eq!(ran.own_words(), Vec::<String>::new(), "{ran}");
 }
+
+/// An attempt that a limit ends, and after which another one comes, decides nothing.
+#[test]
+fn an_attempt_that_takes_too_long_opens_no_alert_while_another_one_comes() {
+    let host = Host::new();
+    let options =
+        ["-l", "job", "--expect", "..1s", "--timeout", "1500ms", "--retries", "1", "--retry-delay", "1ms"];
+    let sinks = ["--sink", &host.log(), "--sink", &host.alert_sink()];
+    let line = "[ $CRONWARD_RUN_ATTEMPT = 2 ] || exec sleep 1000";
+    let ran = host.wrap(&[&options[..], &sinks].concat(), line).run();
+    assert_eq!(ran.end(), End::Code(0), "{ran}");
+    let kinds: Vec<String> =
+        host.events().iter().map(|event| event["kind"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(kinds, ["run.started", "run.overdue", "run.finished"], "{ran}");
+    assert_eq!(host.alerts(), Vec::<Value>::new(), "{ran}");
+}
