@@ -17,9 +17,9 @@ use nix::unistd::{isatty, write};
 
 use crate::sys::descriptor::inherited;
 
-/// The most that is written at once to a terminal that poll(2) calls writable: it says so only when there is
-/// room for this much (n_tty of Linux, WAKEUP_CHARS).
-const TERMINAL_PIECE: usize = 256;
+/// The most that is written at once to a terminal that poll(2) calls writable, in bytes: it says so as long as
+/// there is any room, and behind the first character there may be none (n_tty.c and pty.c of Linux).
+const TERMINAL_PIECE: usize = 1;
 /// The file system of pipes without a name (linux/magic.h, PIPEFS_MAGIC).
 const PIPE_FS: FsType = FsType(0x5049_5045);
 
@@ -63,8 +63,8 @@ impl Destination {
         } else {
             Manner::Plain
         };
-        let is_abandoned_for_good = kind == SFlag::S_IFIFO
-            && fstatfs(&fd).is_ok_and(|system| system.filesystem_type() == PIPE_FS);
+        let is_abandoned_for_good =
+            kind == SFlag::S_IFIFO && fstatfs(&fd).is_ok_and(|system| system.filesystem_type() == PIPE_FS);
         Ok(Some(Self { fd, manner, is_abandoned_for_good }))
     }
 

@@ -88,7 +88,9 @@ fn keep_output(plan: &Plan, output: &mut Output, ended: &mut Ended) {
     for complaint in &finished.complaints {
         say(format_args!("{}: {complaint}", plan.job.label));
     }
+    // Of a run that was told to stop, or that failed, there is more to say than that.
     if ended.run.output_was_lost
+        && ended.run.outcome == Outcome::Suspect
         && let Some(reason) = &ended.run.reason
     {
         say(format_args!("{}: {reason}", plan.job.label));
