@@ -18,9 +18,10 @@ use crate::outcome::{Exit, KeptOutput, Run, RunEnd, Weight, status};
 use crate::output::Output;
 use crate::plan::Plan;
 use crate::sinks::Sink;
+use crate::supervise::quietly;
 use crate::sys::entry::SignalState;
 use crate::sys::signals::{self, Arrived};
-use attempts::{Attempted, Beginning};
+use attempts::Attempted;
 use onlooker::LeftToDo;
 use report::Ended;
 
@@ -32,6 +33,7 @@ pub fn run(plan: &Arc<Plan>, levels: &Levels, sinks: &[Arc<dyn Sink>], caller: S
     let claimed = put_off(plan, caller).and_then(|()| claim(plan, &mut journal, id, caller));
     // Only now: to wait for one's time or for the lock is no part of the run.
     let started_at = Timestamp::now();
+    let circumstances = Circumstances { plan, sinks, id, started_at, caller };
     let mut left_to_do = LeftToDo::default();
     let mut output = None;
     let attempted = match claimed {
@@ -41,9 +43,8 @@ pub fn run(plan: &Arc<Plan>, levels: &Levels, sinks: &[Arc<dyn Sink>], caller: S
         }
         Err(Refusal::Ended(end)) => Attempted::never(plan, end),
         Ok(overlap) => {
-            let beginning = Beginning { plan, sinks, id, started_at, caller };
-            output = Output::open(&plan.output, &plan.job.label, id, started_at);
-            attempts::make(&beginning, &mut journal, overlap, &mut left_to_do, output.as_mut())
+            quietly(|| output = Output::open(&plan.output, &plan.job.label, id, started_at));
+            attempts::make(&circumstances, &mut journal, overlap, &mut left_to_do, output.as_mut())
         }
     };
     let deadline = Deadline::after(plan.flush_deadline);
@@ -52,14 +53,23 @@ pub fn run(plan: &Arc<Plan>, levels: &Levels, sinks: &[Arc<dyn Sink>], caller: S
     let ended_well = ended.run.outcome.weight() == Weight::Success;
     // The panic hook has said what there is to say; the command's status is what counts.
     let reported = catch_unwind(AssertUnwindSafe(|| {
-        report::report(plan, sinks, &mut journal, ended, output.as_mut(), left_to_do, deadline, caller);
+        report::report(&circumstances, &mut journal, ended, output.as_mut(), left_to_do, deadline);
     }));
     if let (Err(_), Some(output), false) = (reported, &mut output, ended_well) {
-        output.show(&mut |arrived| obeyed(arrived, caller).is_some());
+        quietly(|| output.show(&mut |arrived| obeyed(arrived, caller).is_some()));
     }
     // The process ends now, and with it what they have open; to close each is a system call.
     std::mem::forget((journal, output));
     exit
+}
+
+/// What is known of a run before it starts.
+struct Circumstances<'a> {
+    plan: &'a Arc<Plan>,
+    sinks: &'a [Arc<dyn Sink>],
+    id: RunId,
+    started_at: Timestamp,
+    caller: SignalState,
 }
 
 /// Why a run does not start its command.
@@ -126,14 +136,14 @@ fn obeyed(Arrived { signal, .. }: Arrived, caller: SignalState) -> Option<Signal
 
 /// Puts together what is known of the run.
 fn conclude(plan: &Plan, id: RunId, started_at: Timestamp, attempted: Attempted) -> Ended {
-    let Attempted { earlier, last, judged, attempts, wall_time, usage } = attempted;
+    let Attempted { earlier, last, judged, attempts, wall_time, ended_at, usage } = attempted;
     let mut problems = plan.problems.clone();
     problems.extend(judged.complaints);
     let run = Run {
         id,
         parent: plan.parent,
         started_at,
-        ended_at: Some(Timestamp::now()),
+        ended_at: Some(ended_at),
         wall_time,
         pid: last.pid,
         attempts,

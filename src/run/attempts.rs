@@ -5,11 +5,10 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::onlooker::{LeftToDo, Onlooker};
-use super::{Overlap, obeyed, stop_signal_within};
+use super::{Circumstances, Overlap, obeyed, stop_signal_within};
 use crate::clock::{Deadline, Stopwatch, Timestamp};
 use crate::expectation;
 use crate::job::{RunId, Signal};
@@ -19,19 +18,10 @@ use crate::output::Output;
 use crate::plan::Plan;
 use crate::produced;
 use crate::run_report;
-use crate::sinks::{self, Sink};
-use crate::supervise::{self, Supervised, Supervisor, Task};
+use crate::sinks;
+use crate::supervise::{self, Supervised, Supervisor, Task, quietly};
 use crate::sys::entry::SignalState;
 use crate::sys::process::LastWords;
-
-/// A run that is about to start.
-pub struct Beginning<'a> {
-    pub plan: &'a Arc<Plan>,
-    pub sinks: &'a [Arc<dyn Sink>],
-    pub id: RunId,
-    pub started_at: Timestamp,
-    pub caller: SignalState,
-}
 
 /// What became of a run.
 pub struct Attempted {
@@ -45,6 +35,8 @@ pub struct Attempted {
     pub attempts: u32,
     /// From the first start to the last reaping.
     pub wall_time: Option<Duration>,
+    /// When the last attempt was reaped, or given up before it was started.
+    pub ended_at: Timestamp,
     /// By all attempts.
     pub usage: Option<Usage>,
 }
@@ -66,20 +58,21 @@ impl Attempted {
     pub fn never(plan: &Plan, end: RunEnd) -> Self {
         let last = Supervised::never(end);
         let judged = name(plan, &last);
-        Self { earlier: Vec::new(), last, judged, attempts: 0, wall_time: None, usage: None }
+        let ended_at = Timestamp::now();
+        Self { earlier: Vec::new(), last, judged, attempts: 0, wall_time: None, ended_at, usage: None }
     }
 }
 
 /// Runs the command of a plan until it need not be run again. The lock, if there is one, is held until the
 /// last attempt has ended, and no longer: it is the job's, not the report's.
 pub fn make(
-    run: &Beginning<'_>,
+    run: &Circumstances<'_>,
     journal: &mut Journal,
     overlap: Overlap,
     left_to_do: &mut LeftToDo,
     mut output: Option<&mut Output>,
 ) -> Attempted {
-    let Beginning { plan, id, caller, .. } = *run;
+    let Circumstances { plan, id, caller, .. } = *run;
     let supervisor = Supervisor::new(plan.time_limit.is_some());
     let since_start = Stopwatch::start();
     let mut overlap = overlap;
@@ -94,9 +87,7 @@ pub fn make(
         let next_words = LastWords { journal: None, lock: last_words.lock.clone() };
         let environment = environment(plan, id, attempts, journal.report_path(id).as_deref());
         let mut onlooker = Onlooker::new(run, journal, left_to_do, attempts);
-        if let Some(output) = &mut output {
-            output.connect();
-        }
+        quietly(|| output.as_deref_mut().into_iter().for_each(Output::connect));
         let patience = plan.time_limit.map(|time| Deadline::after(time.limit));
         let last = supervisor.supervise(
             Task {
@@ -111,29 +102,26 @@ pub fn make(
             },
             &mut onlooker,
         );
+        let ended_at = Timestamp::now();
         // The status line goes, whatever is to be said next.
-        drop(onlooker);
+        quietly(|| drop(onlooker));
         let ending = last.end.ending().filter(|_| attempts <= plan.retries.retries && !last.told_to_stop);
         if ending.is_none() {
             // The next run may start.
             drop(overlap.take());
         }
-        let mut told_to_stop = false;
-        let mut lost = None;
-        if let Some(output) = &mut output {
-            let mut stops = |arrived| obeyed(arrived, caller).is_some();
-            told_to_stop = !output.drain(patience, &mut stops);
-            lost = output.lost();
-        }
+        // Whoever wants the command to stop does not want to wait for a reader who has stopped, too.
+        let patience = if last.told_to_stop { Some(Deadline::after(Duration::ZERO)) } else { patience };
+        let (in_full, lost) =
+            output.as_deref_mut().map_or((true, None), |output| drained(output, patience, caller));
         let judged = judge(run, journal, &last, lost);
         let wall_time = last.wall_time.map(|wall_time| offset + wall_time);
         usage = [usage, last.usage].into_iter().flatten().reduce(Usage::and);
         let failed = judged.outcome.weight() == Weight::Failure;
         // Told so at the last moment, the command was not started once more.
         let attempts = if last.is_started() { attempts } else { attempts - 1 };
-        let (Some(ending), Some(attempt_took), true) = (ending, last.wall_time, failed && !told_to_stop)
-        else {
-            return Attempted { earlier, last, judged, attempts, wall_time, usage };
+        let (Some(ending), Some(attempt_took), true) = (ending, last.wall_time, failed && in_full) else {
+            return Attempted { earlier, last, judged, attempts, wall_time, ended_at, usage };
         };
         let Judged { outcome, reason, .. } = judged;
         earlier.push(Attempt { started_at, wall_time: attempt_took, ending, outcome, reason });
@@ -141,10 +129,18 @@ pub fn make(
             let mut judged = name(plan, &Supervised::never(RunEnd::StoppedBefore(signal)));
             judged.reason = Some(format!("told to stop by {signal} before attempt {}", attempts + 1));
             let last = Supervised { pid: last.pid, ..Supervised::never(RunEnd::StoppedBefore(signal)) };
-            return Attempted { earlier, last, judged, attempts, wall_time, usage };
+            let ended_at = Timestamp::now();
+            return Attempted { earlier, last, judged, attempts, wall_time, ended_at, usage };
         }
         (started_at, offset) = (Timestamp::now(), since_start.elapsed());
     }
+}
+
+/// Lets the output go on that a command has left. False if a signal has cut that short; and why some of it was
+/// lost, if it was.
+fn drained(output: &mut Output, patience: Option<Deadline>, caller: SignalState) -> (bool, Option<String>) {
+    let drain = || (output.drain(patience, &mut |arrived| obeyed(arrived, caller).is_some()), output.lost());
+    catch_unwind(AssertUnwindSafe(drain)).unwrap_or((true, None))
 }
 
 /// The environment of the job: as received but for the secrets of our sinks, and the facts of this run.
@@ -168,7 +164,7 @@ fn environment(plan: &Plan, id: RunId, attempt: u32, report: Option<&Path>) -> V
 }
 
 /// Gives an attempt its name: by how it ended, then by what was expected of it.
-fn judge(run: &Beginning<'_>, journal: &Journal, attempt: &Supervised, lost: Option<String>) -> Judged {
+fn judge(run: &Circumstances<'_>, journal: &Journal, attempt: &Supervised, lost: Option<String>) -> Judged {
     let mut judged = name(run.plan, attempt);
     judged.output_was_lost = lost.is_some();
     // What is looked at here is the user's; a defect of ours in looking must not cost the status.
@@ -216,7 +212,7 @@ fn take_report(journal: &Journal, id: RunId, place: &mut Report) -> Vec<String> 
 
 /// An attempt that ended well and has not done what was expected of it is suspect.
 fn hold_to_expectations(
-    run: &Beginning<'_>,
+    run: &Circumstances<'_>,
     journal: &Journal,
     wall_time: Option<Duration>,
     lost: Option<String>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use super::attempts::Beginning;
+use super::Circumstances;
 use crate::attend::{self, judge, say_unconfirmed};
 use crate::clock::{Deadline, Timestamp};
 use crate::expectation::time_max;
@@ -95,12 +95,12 @@ impl Moments {
 impl<'a> Onlooker<'a> {
     /// For an attempt that is about to start.
     pub fn new(
-        run: &'a Beginning<'_>,
+        run: &'a Circumstances<'_>,
         journal: &'a mut Journal,
         left: &'a mut LeftToDo,
         attempt: u32,
     ) -> Self {
-        let Beginning { plan, sinks, id, started_at, .. } = *run;
+        let Circumstances { plan, sinks, id, started_at, .. } = *run;
         let moments = Moments { max: time_max(&plan.expectations), every: plan.warn_after, seconds: false };
         let start = Start { id, parent: plan.parent, pid: 0, started_at };
         let decides = attempt > plan.retries.retries || plan.time_limit.is_none();

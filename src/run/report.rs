@@ -1,13 +1,12 @@
 //! Everything behind the command's end: the journal first, then the sinks, then the few words that
 //! nobody else was told.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
 use super::onlooker::LeftToDo;
-use super::{obeyed, stop_signal_within};
+use super::{Circumstances, obeyed, stop_signal_within};
 use crate::attend::{self, changed_since, judge, say_unconfirmed};
 use crate::clock::{Deadline, Timestamp};
 use crate::diagnostics::{say, stderr_is_terminal};
@@ -17,10 +16,8 @@ use crate::outcome::{Outcome, Run, RunEnd, StartFailure, Weight};
 use crate::output::Output;
 use crate::plan::{LogWhen, Plan, Quiet, Summary};
 use crate::policy::{History, Judgement};
-use crate::sinks::Sink;
 use crate::sinks::delivery;
 use crate::standing::{Expected, Moment};
-use crate::sys::entry::SignalState;
 
 /// A run that has ended, and what is not as it should be with its configuration or its report.
 pub struct Ended {
@@ -29,17 +26,15 @@ pub struct Ended {
 }
 
 /// Reports on a run, within the deadline, and shows the output that was held back, if it is to be shown.
-#[expect(clippy::too_many_arguments, reason = "what a run has come to, and each thing that is told of it")]
 pub fn report(
-    plan: &Plan,
-    sinks: &[Arc<dyn Sink>],
+    run: &Circumstances<'_>,
     journal: &mut Journal,
     mut ended: Ended,
     mut output: Option<&mut Output>,
     left_to_do: LeftToDo,
     deadline: Deadline,
-    caller: SignalState,
 ) {
+    let Circumstances { plan, sinks, caller, .. } = *run;
     let label = &plan.job.label;
     if let RunEnd::NotStarted(StartFailure { reason, .. }) = &ended.run.end {
         say(format_args!("{label}: {reason}"));
@@ -88,7 +83,9 @@ fn keep_output(plan: &Plan, output: &mut Output, ended: &mut Ended) {
     for complaint in &finished.complaints {
         say(format_args!("{}: {complaint}", plan.job.label));
     }
+    // Of a run that was told to stop, or that failed, there is more to say than that.
     if ended.run.output_was_lost
+        && ended.run.outcome == Outcome::Suspect
         && let Some(reason) = &ended.run.reason
     {
         say(format_args!("{}: {reason}", plan.job.label));

@@ -53,7 +53,7 @@ pub fn open(opening: &Opening<'_>) -> Result<Arc<dyn Sink>, String> {
             }
         },
         None if target == "stderr" => {
-            inherited(libc::STDERR_FILENO).map_or(Place::Closed, |fd| Place::Shared(fd.into()))
+            inherited(libc::STDERR_FILENO).ok().flatten().map_or(Place::Closed, |fd| Place::Shared(fd.into()))
         }
         None if target.is_empty() => return Err("it has no target".to_owned()),
         None => Place::Path(target.into()),
@@ -64,7 +64,7 @@ pub fn open(opening: &Opening<'_>) -> Result<Arc<dyn Sink>, String> {
 /// The open file that the caller left at this number; `None` if it left none.
 fn descriptor(number: &str) -> Result<Option<File>, String> {
     let fd: Option<OwnedFd> = match number.parse() {
-        Ok(fd) if number.bytes().all(|byte| byte.is_ascii_digit()) => inherited(fd),
+        Ok(fd) if number.bytes().all(|byte| byte.is_ascii_digit()) => inherited(fd).ok().flatten(),
         Ok(_) | Err(_) => return Err(format!("'{number}' is not the number of a descriptor")),
     };
     let Some(fd) = fd else { return Ok(None) };

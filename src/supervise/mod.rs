@@ -12,6 +12,7 @@ use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 use self::descendants::children;
+pub use self::watch::quietly;
 use self::watch::{Started, Watch};
 use crate::clock::Stopwatch;
 use crate::job::Signal;

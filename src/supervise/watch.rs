@@ -317,7 +317,7 @@ fn status_lost() -> RunEnd {
     RunEnd::Interrupted { reason: "its exit status could not be had: somebody else reaped it".to_owned() }
 }
 
-/// Calls a witness. Its panic has been reported by the panic hook; the command goes on.
-pub(super) fn quietly(call: impl FnOnce()) {
+/// Does something beside the command. A panic in it has been reported by the panic hook; the command goes on.
+pub fn quietly(call: impl FnOnce()) {
     let _ = catch_unwind(AssertUnwindSafe(call));
 }
