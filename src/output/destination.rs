@@ -22,6 +22,8 @@ use crate::sys::descriptor::{inherited, unread};
 const TERMINAL_PIECE: usize = 1;
 /// What a buffer of a pipe holds, in bytes; where pages are larger, a part of one.
 const PIPE_BUFFER: usize = 4096;
+/// How much a pipe holds that nobody has enlarged, in bytes.
+const PIPE_DEFAULT: usize = 16 * PIPE_BUFFER;
 /// The file system of pipes without a name (linux/magic.h, PIPEFS_MAGIC).
 const PIPE_FS: FsType = FsType(0x5049_5045);
 
@@ -115,11 +117,11 @@ impl Destination {
     /// Whether that much, which stands in a pipe, is to go on by [`Self::tee`]. What tee(2) hands on takes
     /// buffers of its own in the reader's pipe, of which that has 16 (pipe(7)), and a few short lines would fill
     /// it that write(2) joins into one buffer: the command would have to wait where it would not by itself. So
-    /// only into a pipe that has been read empty, or when there is more than it would have had room for.
+    /// only into a pipe that has been read empty, or when there is more than a pipe commonly has room for.
     pub fn is_for_tee(&self, waiting: usize) -> bool {
         let Some(capacity) = self.capacity.filter(|_| waiting >= PIPE_BUFFER) else { return false };
         let ahead = unread(self.fd());
-        ahead == 0 || ahead + waiting >= capacity
+        ahead == 0 || ahead + waiting >= capacity.min(PIPE_DEFAULT)
     }
 
     /// Copies what stands in a pipe, and leaves it there; without a copy in memory, where the kernel can.
