@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
 use nix::errno::Errno;
-use nix::fcntl::{SpliceFFlags, tee};
+use nix::fcntl::{FcntlArg, SpliceFFlags, fcntl, tee};
 use nix::libc::{self, c_int};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, send};
@@ -15,11 +15,15 @@ use nix::sys::stat::{SFlag, fstat};
 use nix::sys::statfs::{FsType, fstatfs};
 use nix::unistd::{isatty, write};
 
-use crate::sys::descriptor::inherited;
+use crate::sys::descriptor::{inherited, unread};
 
 /// The most that is written at once to a terminal that poll(2) calls writable, in bytes: it says so as long as
 /// there is any room, and behind the first character there may be none (n_tty.c and pty.c of Linux).
 const TERMINAL_PIECE: usize = 1;
+/// What a buffer of a pipe holds, in bytes; where pages are larger, a part of one.
+const PIPE_BUFFER: usize = 4096;
+/// How much a pipe holds that nobody has enlarged, in bytes.
+const PIPE_DEFAULT: usize = 16 * PIPE_BUFFER;
 /// The file system of pipes without a name (linux/magic.h, PIPEFS_MAGIC).
 const PIPE_FS: FsType = FsType(0x5049_5045);
 
@@ -28,6 +32,8 @@ const PIPE_FS: FsType = FsType(0x5049_5045);
 pub struct Destination {
     fd: OwnedFd,
     manner: Manner,
+    /// How many bytes there is room for, if it is a pipe.
+    capacity: Option<usize>,
     /// Whether nobody will read it again once nobody does: so of a pipe, unless it has a name (fifo(7)).
     is_abandoned_for_good: bool,
 }
@@ -63,9 +69,11 @@ impl Destination {
         } else {
             Manner::Plain
         };
+        let capacity = if kind == SFlag::S_IFIFO { fcntl(&fd, FcntlArg::F_GETPIPE_SZ).ok() } else { None };
+        let capacity = capacity.and_then(|bytes| usize::try_from(bytes).ok());
         let is_abandoned_for_good =
             kind == SFlag::S_IFIFO && fstatfs(&fd).is_ok_and(|system| system.filesystem_type() == PIPE_FS);
-        Ok(Some(Self { fd, manner, is_abandoned_for_good }))
+        Ok(Some(Self { fd, manner, capacity, is_abandoned_for_good }))
     }
 
     /// The descriptor, to be waited for.
@@ -104,6 +112,16 @@ impl Destination {
                 write(&self.fd, &bytes[..bytes.len().min(*most)])
             }
         }
+    }
+
+    /// Whether that much, which stands in a pipe, is to go on by [`Self::tee`]. What tee(2) hands on takes
+    /// buffers of its own in the reader's pipe, of which that has 16 (pipe(7)), and a few short lines would fill
+    /// it that write(2) joins into one buffer: the command would have to wait where it would not by itself. So
+    /// only into a pipe that has been read empty, or when there is more than a pipe commonly has room for.
+    pub fn is_for_tee(&self, waiting: usize) -> bool {
+        let Some(capacity) = self.capacity.filter(|_| waiting >= PIPE_BUFFER) else { return false };
+        let ahead = unread(self.fd());
+        ahead == 0 || ahead + waiting >= capacity.min(PIPE_DEFAULT)
     }
 
     /// Copies what stands in a pipe, and leaves it there; without a copy in memory, where the kernel can.

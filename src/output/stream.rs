@@ -20,11 +20,6 @@ use crate::sys::descriptor::unread;
 const PIPE_SIZE: c_int = 1024 * 1024;
 /// How much is copied at once, in bytes.
 const BUFFER: usize = 64 * 1024;
-/// How much must have come for tee(2), in bytes: as much as a pipe holds that nobody has enlarged. What
-/// tee(2) hands on takes a buffer of the reader's pipe of its own, of which that has 16 (pipe(7)): a few
-/// short lines would fill it, which a write joins into one buffer. With so much waiting the command itself
-/// would have had to wait for the reader.
-const TEE_MIN: usize = 64 * 1024;
 /// How many steps a stream takes before the others, and signals, have their turn.
 const STEPS: usize = 32;
 
@@ -223,7 +218,7 @@ impl Stream {
             return self.show_more();
         }
         let Some(source) = &self.source else { return Step::NoInput };
-        if matches!(self.route, Route::Pass) && self.can_tee && unread(source.as_fd()) >= TEE_MIN {
+        if matches!(self.route, Route::Pass) && self.can_tee && self.to.is_for_tee(unread(source.as_fd())) {
             return match self.to.tee(source.as_fd(), PIPE_SIZE as usize) {
                 Ok(count) => {
                     self.teed = count;

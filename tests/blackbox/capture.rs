@@ -100,10 +100,8 @@ fn every_byte_arrives_in_sockets_terminals_and_named_pipes() {
         let reader = File::open(host.path("fifo")).unwrap();
         (reader, OpenOptions::new().write(true).open(host.path("fifo")).unwrap())
     };
-    let ends: [(&str, &dyn Fn() -> (File, File)); 3] =
-        [("socket", &sockets), ("terminal", &terminal), ("named pipe", &fifo)];
-    for (name, ends) in ends {
-        let (reader, writer) = ends();
+    for (name, (reader, writer)) in [("socket", sockets()), ("terminal", terminal()), ("named pipe", fifo())]
+    {
         let arrived = reading(reader);
         let ran = host.wrap(&CAPTURE, "cat bytes").stdout(writer).run();
         assert_eq!(ran.end(), End::Code(0), "{name}: {ran}");
