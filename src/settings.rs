@@ -242,8 +242,8 @@ fn shouted(byte: u8) -> u8 {
     if byte == b'-' { b'_' } else { byte.to_ascii_uppercase() }
 }
 
-/// The word that was probably meant; `None` if none is near. The measure and its bound are clap's,
-/// so that an option and its variable are treated alike.
+/// The word that was probably meant; `None` if none is near. The measure and its bound are those
+/// of clap, which the tests of the command line compare it with.
 pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     known
         .map(|candidate| (strsim::jaro(word, candidate), candidate))

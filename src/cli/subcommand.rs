@@ -1,11 +1,10 @@
 //! The subcommands: which words are one, and what each of them takes. A subcommand is one only as the
 //! very first word, so that no option's value and no command's name is ever taken for it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-
-use super::{option, taken, usage};
+use super::grammar::{Grammar, Known};
+use super::reader::Line;
 use crate::settings::{Setting, UsageError};
 
 /// A subcommand as it was typed.
@@ -51,31 +50,37 @@ pub enum Task {
 }
 
 /// One row: a subcommand that there is.
-struct Row {
+pub struct Row {
     name: &'static str,
-    usage: &'static str,
-    about: &'static str,
-    /// The words behind it: their names, and how many there may be.
-    words: &'static [&'static str],
-    many: bool,
-    lists: bool,
-    takes_crontabs: bool,
-    task: fn(Words, &mut ArgMatches) -> Task,
+    /// How it is written, in one line.
+    pub usage: &'static str,
+    /// What it does, in sentences.
+    pub about: &'static str,
+    /// What can stand behind its name.
+    pub grammar: Grammar,
+    /// How many words; `None`: any number.
+    words: Option<usize>,
+    /// From a line with as many words.
+    task: fn(Line) -> Task,
 }
 
-/// The words behind a subcommand, of which there are as many as its row says.
-type Words = std::vec::IntoIter<OsString>;
+const STATE_DIR: Known = Known::Setting(Setting::StateDir);
+const CONFIG: Known = Known::Setting(Setting::Config);
+const NO_CONFIG: Known = Known::Setting(Setting::NoConfig);
 
-static ROWS: [Row; 4] = [
+const fn mixed(options: &'static [Known]) -> Grammar {
+    Grammar { options, is_mixed: true }
+}
+
+/// Every subcommand that there is.
+pub static ROWS: [Row; 4] = [
     Row {
         name: "status",
         usage: "cronward status [OPTIONS] [LABEL]...",
         about: "Shows every job: how its last run ended, its streak of failures and its alert.",
-        words: &["LABEL"],
-        many: true,
-        lists: true,
-        takes_crontabs: false,
-        task: |labels, matches| Task::Status { labels: labels.collect(), json: matches.get_flag("json") },
+        grammar: mixed(&[Known::Help, STATE_DIR, CONFIG, NO_CONFIG, Known::Json]),
+        words: None,
+        task: |line| Task::Status { labels: line.words, json: line.json },
     },
     Row {
         name: "check",
@@ -83,38 +88,29 @@ static ROWS: [Row; 4] = [
         about: "Finds runs that did not come, died or hang, and jobs whose last success is too old; alerts\n\
                 through each job's own sinks. Prints a line for each job as a monitoring plugin does, and\n\
                 ends with 0 OK, 1 WARNING, 2 CRITICAL or 3 UNKNOWN.",
-        words: &["LABEL"],
-        many: true,
-        lists: true,
-        takes_crontabs: true,
-        task: |labels, matches| Task::Check {
-            labels: labels.collect(),
-            json: matches.get_flag("json"),
-            crontabs: taken(matches, CRONTAB).collect(),
-        },
+        grammar: mixed(&[Known::Help, STATE_DIR, CONFIG, NO_CONFIG, Known::Json, Known::Crontab]),
+        words: None,
+        task: |line| Task::Check { labels: line.words, json: line.json, crontabs: line.crontabs },
     },
     Row {
         name: "mute",
         usage: "cronward mute [OPTIONS] LABEL DUR",
         about: "Holds the notifications of a job's alert back for so long; '0s' ends it. Everything is recorded.",
-        words: &["LABEL", "DUR"],
-        many: false,
-        lists: false,
-        takes_crontabs: false,
-        task: |mut words, _| Task::Mute {
-            label: words.next().unwrap_or_default(),
-            span: words.next().unwrap_or_default(),
+        grammar: mixed(&[Known::Help, STATE_DIR, CONFIG, NO_CONFIG]),
+        words: Some(2),
+        task: |line| {
+            let mut words = line.words.into_iter();
+            let label = words.next().unwrap_or_default();
+            Task::Mute { label, span: words.next().unwrap_or_default() }
         },
     },
     Row {
         name: "forget",
         usage: "cronward forget [OPTIONS] LABEL",
         about: "Removes all that is remembered of a job that is no more. An open alert is closed first.",
-        words: &["LABEL"],
-        many: false,
-        lists: false,
-        takes_crontabs: false,
-        task: |mut words, _| Task::Forget { label: words.next().unwrap_or_default() },
+        grammar: mixed(&[Known::Help, STATE_DIR, CONFIG, NO_CONFIG]),
+        words: Some(1),
+        task: |line| Task::Forget { label: line.words.into_iter().next().unwrap_or_default() },
     },
 ];
 
@@ -122,84 +118,32 @@ static ROWS: [Row; 4] = [
 /// their meaning with the next version.
 pub const NOT_BUILT: [&str; 6] = ["history", "wrap", "doctor", "drill", "flush", "completions"];
 
-const WORDS: &str = "words";
-const CRONTAB: &str = "crontab";
-/// Options of a run that a subcommand takes, too.
-const PLACES: [Setting; 3] = [Setting::StateDir, Setting::Config, Setting::NoConfig];
-
-/// What the first word of a command line asks for; `None`: it is no subcommand.
+/// The subcommand that the first word of a command line names; `None`: it is none.
 ///
 /// # Errors
-/// What clap refuses, too few or too many words, and a subcommand that is not built.
-pub fn parse(args: &[OsString]) -> Option<Result<Asked, UsageError>> {
-    let name = args.get(1)?.to_str()?;
+/// A subcommand that is not built.
+pub fn of(word: &OsStr) -> Option<Result<&'static Row, UsageError>> {
+    let name = word.to_str()?;
     if NOT_BUILT.contains(&name) {
         return Some(Err(UsageError::new(format!(
             "'{name}' is not built yet; to run a command of that name write 'cronward -- {name}'"
         ))));
     }
-    let row = ROWS.iter().find(|row| row.name == name)?;
-    Some(match grammar(row).try_get_matches_from(args.get(1..).unwrap_or_default()) {
-        Ok(matches) => read(row, matches).map(Asked::Subcommand),
-        Err(error) => usage::answer(&error).map(Asked::Text),
-    })
+    ROWS.iter().find(|row| row.name == name).map(Ok)
 }
 
-/// What a subcommand line comes to.
-#[derive(Debug)]
-pub enum Asked {
-    /// Something to be done.
-    Subcommand(Subcommand),
-    /// Its help.
-    Text(String),
-}
-
-fn grammar(row: &'static Row) -> Command {
-    let mut grammar = usage::with_subcommand_texts(Command::new(row.name), row.usage, row.about)
-        .bin_name(format!("cronward {}", row.name))
-        .disable_help_flag(true)
-        .args_override_self(true)
-        .args(PLACES.iter().map(|place| option(place.row())))
-        .arg(
-            Arg::new(WORDS)
-                .value_names(row.words.iter().copied())
-                .num_args(0..)
-                .value_parser(value_parser!(OsString))
-                .hide(true),
-        );
-    if row.lists {
-        grammar = grammar
-            .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("as JSON, for programs"));
-    }
-    if row.takes_crontabs {
-        grammar = grammar.arg(
-            Arg::new(CRONTAB)
-                .long("crontab")
-                .value_name("FILE")
-                .action(ArgAction::Append)
-                .value_parser(value_parser!(OsString))
-                .help("a crontab whose jobs must have run; repeatable"),
-        );
-    }
-    grammar
-}
-
-fn read(row: &Row, mut matches: ArgMatches) -> Result<Subcommand, UsageError> {
-    let words: Vec<OsString> = taken(&mut matches, WORDS).collect();
-    if !row.many && words.len() != row.words.len() {
-        return Err(UsageError::new(format!("wrong number of words; write '{}'", row.usage)));
-    }
-    let mut options = Vec::new();
-    for place in PLACES {
-        if place == Setting::NoConfig {
-            if matches.get_flag(place.row().long) {
-                options.push((place, "1".into()));
-            }
-        } else {
-            options.extend(taken(&mut matches, place.row().long).map(|value| (place, value)));
+impl Row {
+    /// What a line of its grammar asks for.
+    ///
+    /// # Errors
+    /// Too few or too many words.
+    pub fn filled(&self, mut line: Line) -> Result<Subcommand, UsageError> {
+        if self.words.is_some_and(|words| words != line.words.len()) {
+            return Err(UsageError::new(format!("wrong number of words; write '{}'", self.usage)));
         }
+        let options = std::mem::take(&mut line.settings);
+        Ok(Subcommand { task: (self.task)(line), options })
     }
-    Ok(Subcommand { task: (row.task)(words.into_iter(), &mut matches), options })
 }
 
 /// Every word that is a subcommand, or is reserved for one.

@@ -1,10 +1,14 @@
-//! The command line by tables and properties.
+//! The command line by tables and properties; held to clap's answer in [`against_clap`].
+
+mod against_clap;
+mod oracle;
 
 use std::os::unix::ffi::OsStringExt;
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::settings::TABLE;
 
 fn args(words: &[&str]) -> Vec<OsString> {
     std::iter::once(&"/opt/bin/cronward").chain(words).map(OsString::from).collect()
@@ -23,11 +27,6 @@ fn refusal(words: &[&str]) -> String {
 
 fn option(setting: Setting, value: &str) -> (Setting, OsString) {
     (setting, value.into())
-}
-
-#[test]
-fn clap_finds_no_fault_with_the_grammar() {
-    grammar().debug_assert();
 }
 
 #[test]
@@ -176,68 +175,6 @@ fn any_word() -> impl Strategy<Value = OsString> {
     proptest::collection::vec(1..=255_u8, 0..12).prop_map(OsString::from_vec)
 }
 
-/// What stands behind an option: words that look like one, words that do not, and any bytes.
-fn any_value() -> impl Strategy<Value = OsString> {
-    let values = ["", "-", "--", "---", "-v", "-5", "--lock", "--help", "=", "=x", "x=y", "a b", "status"];
-    prop_oneof![3 => proptest::sample::select(values.to_vec()).prop_map(OsString::from), 1 => any_word()]
-}
-
-/// Every other time one with a short name, so that options meet themselves again.
-fn any_row() -> impl Strategy<Value = &'static Row> {
-    let all: Vec<_> = TABLE.iter().collect();
-    let short: Vec<_> = TABLE.iter().filter(|row| row.short.is_some()).collect();
-    prop_oneof![proptest::sample::select(all), proptest::sample::select(short)]
-}
-
-/// An option of the table in one of its spellings, with a value or without, wanted or not.
-fn any_option() -> impl Strategy<Value = Vec<OsString>> {
-    (any_row(), 0..6, any_value()).prop_map(|(row, spelling, value)| {
-        let dashed = match row.short {
-            Some(short) if spelling < 3 => format!("-{short}"),
-            Some(_) | None => format!("--{}", row.long),
-        };
-        let attached = |between: &str| {
-            let mut word = OsString::from(format!("{dashed}{between}"));
-            word.push(&value);
-            vec![word]
-        };
-        match spelling % 3 {
-            0 if row.takes == Takes::Nothing => vec![dashed.into()],
-            0 => vec![dashed.into(), value],
-            1 => attached("="),
-            _ => attached(""),
-        }
-    })
-}
-
-/// Almost an option of the table: a byte short, one too many, one dash, capitals.
-fn near_miss() -> impl Strategy<Value = Vec<OsString>> {
-    (any_row(), 0..5).prop_map(|(row, miss)| {
-        let long = row.long;
-        let word = match miss {
-            0 => format!("--{}", &long[..long.len() - 1]),
-            1 => format!("--{long}s"),
-            2 => format!("-{long}"),
-            3 => format!("---{long}"),
-            _ => format!("--{}", long.to_uppercase()),
-        };
-        vec![word.into()]
-    })
-}
-
-/// Command lines around the grammar: most are runs, and every way out of it is taken.
-fn any_line() -> impl Strategy<Value = Vec<OsString>> {
-    let flags = ["-h", "--help", "-V", "--version", "--version=1", "-x", "-lh", "-hl"];
-    let flag = proptest::sample::select(flags.to_vec()).prop_map(|flag| vec![flag.into()]);
-    let word = any_value().prop_map(|word| vec![word]);
-    let part = prop_oneof![12 => any_option(), 3 => word, 1 => near_miss(), 1 => flag];
-    proptest::collection::vec(part, 0..6).prop_map(|parts| {
-        let mut line = args(&[]);
-        line.extend(parts.into_iter().flatten());
-        line
-    })
-}
-
 proptest! {
     #[test]
     fn any_bytes_after_two_dashes_are_the_command(words in proptest::collection::vec(any_word(), 1..6)) {
@@ -265,34 +202,5 @@ proptest! {
         let line = vec!["cronward".into(), attached, "x".into()];
         let Ok(Invocation::Run(typed)) = parse(line) else { panic!("not a run") };
         prop_assert_eq!(typed.options, [(Setting::Label, value)]);
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2048))]
-
-    #[test]
-    fn the_fast_path_takes_what_clap_accepts_and_nothing_else(line in any_line()) {
-        let fast = fast_path::options(&line).map(|(options, start)| (options, line[start..].to_vec()));
-        let clap = grammar().try_get_matches_from(&line).ok().map(|mut matches| collect(&mut matches));
-        prop_assert_eq!(fast, clap);
-    }
-
-    #[test]
-    fn clap_alone_says_what_is_no_run(line in any_line()) {
-        let first = line.get(1).and_then(|word| word.to_str());
-        prop_assume!(!["status", "check", "mute", "forget"].contains(&first.unwrap_or_default()));
-        let clap = grammar().try_get_matches_from(&line).map(|mut matches| collect(&mut matches));
-        match (parse(line), clap) {
-            (Ok(Invocation::Run(typed)), Ok(run)) => prop_assert_eq!((typed.options, typed.words), run),
-            (Ok(Invocation::Print(text)), Err(refusal)) => prop_assert_eq!(text, refusal.to_string()),
-            (Err(error), Ok(_)) => {
-                let message = error.to_string();
-                let no_command = message.starts_with("no command") || message.starts_with("-c LINE and");
-                prop_assert!(no_command, "{}", message);
-            }
-            (Err(error), Err(refusal)) => prop_assert_eq!(Err(error), usage::answer(&refusal)),
-            (parsed, clap) => prop_assert!(false, "{parsed:?} and {clap:?}"),
-        }
     }
 }
