@@ -36,8 +36,12 @@ fn has_let_go(cronward: u32, job: u32) -> bool {
 #[test]
 fn a_reader_that_waits_for_the_end_first_has_room_for_many_short_lines() {
     let host = Host::new();
-    for line in ["i=0; while [ $i -lt 800 ]; do echo 0123456789; i=$((i+1)); done", "head -c 60000 /dev/zero"]
-    {
+    for line in [
+        "i=0; while [ $i -lt 800 ]; do echo 0123456789; i=$((i+1)); done",
+        "head -c 60000 /dev/zero",
+        // Slow enough for each to be passed on by itself.
+        "i=0; while [ $i -lt 30 ]; do echo $i; sleep 0.01; i=$((i+1)); done",
+    ] {
         let ((mut out, out_end), (mut err, err_end)) = (situation::pipe(), situation::pipe());
         let job = format!("{line}; {{ {line}; }} >&2");
         let ran = host.wrap(&CAPTURE, &job).stdout(out_end).stderr(err_end).run();
