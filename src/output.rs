@@ -66,6 +66,22 @@ impl Observers {
             log.append(bytes);
         }
     }
+
+    /// Of so many bytes that come next, how many of the first nobody has to see.
+    fn spare(&self, coming: usize) -> usize {
+        match (&self.excerpt, &self.log) {
+            (_, Some(_)) => 0,
+            (Some(excerpt), None) => excerpt.spare(coming),
+            (None, None) => coming,
+        }
+    }
+
+    /// So many bytes have gone on unseen.
+    fn pass_over(&mut self, count: usize) {
+        if let Some(excerpt) = &mut self.excerpt {
+            excerpt.pass_over(count);
+        }
+    }
 }
 
 /// What has become of the output when the run is over.

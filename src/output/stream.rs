@@ -20,6 +20,8 @@ use crate::sys::descriptor::unread;
 const PIPE_SIZE: c_int = 1024 * 1024;
 /// How much is copied at once, in bytes.
 const BUFFER: usize = 64 * 1024;
+/// How much is moved on unseen at least, in bytes: a page, of which a pipe is made.
+const LEAST_SPARE: usize = 4096;
 /// How many steps a stream takes before the others, and signals, have their turn.
 const STEPS: usize = 32;
 
@@ -33,9 +35,11 @@ pub(super) struct Stream {
     pending: std::ops::Range<usize>,
     /// How much of the pipe has gone on already, and has to be taken out of it.
     teed: usize,
-    /// Whether tee(2) can be used.
+    /// Whether tee(2) and splice(2) can be used.
     can_tee: bool,
     taken: u64,
+    /// How much is in the pipe at least: to ask takes as long as to move it.
+    known: usize,
     /// What was in the pipe when the command ended, by the count of bytes that were taken.
     owed: u64,
     last_step: Step,
@@ -88,6 +92,7 @@ impl Stream {
             teed: 0,
             can_tee: true,
             taken: 0,
+            known: 0,
             owed: 0,
             last_step: Step::NoInput,
             broken: None,
@@ -107,7 +112,7 @@ impl Stream {
         // EPERM where the user's pipes have used up their memory (pipe(7)): then it is as large as it is.
         let _ = fcntl(&source, FcntlArg::F_SETPIPE_SZ(PIPE_SIZE));
         self.source = Some(source);
-        (self.taken, self.owed) = (0, 0);
+        (self.taken, self.known, self.owed) = (0, 0, 0);
         Ok(sink)
     }
 
@@ -183,26 +188,8 @@ impl Stream {
         if matches!(self.route, Route::Show(..)) {
             return self.show_more();
         }
-        let Some(source) = &self.source else { return Step::NoInput };
-        if let Route::Pass(to) = &self.route
-            && self.can_tee
-        {
-            return match to.tee(source.as_fd(), PIPE_SIZE as usize) {
-                Ok(0) => self.end(),
-                Ok(count) => {
-                    self.teed = count;
-                    Step::Done
-                }
-                Err(Errno::EAGAIN) if unread(source.as_fd()) == 0 => Step::NoInput,
-                Err(Errno::EAGAIN) => Step::NoRoom,
-                Err(Errno::EINTR) => Step::Done,
-                Err(error @ Errno::EPIPE) => self.break_off(error),
-                // It is no pipe, or the kernel will not: then by copying.
-                Err(_) => {
-                    self.can_tee = false;
-                    Step::Done
-                }
-            };
+        if self.can_tee && matches!(self.route, Route::Pass(_)) {
+            return self.go_on(observers);
         }
         match self.take(BUFFER, observers) {
             Ok(0) => self.end(),
@@ -213,14 +200,57 @@ impl Stream {
         }
     }
 
+    /// From pipe to pipe, without a copy in memory but of what somebody has to see.
+    fn go_on(&mut self, observers: &mut Observers) -> Step {
+        let (Some(source), Route::Pass(to)) = (&self.source, &self.route) else { return Step::NoInput };
+        if observers.spare(self.known) < LEAST_SPARE {
+            self.known = unread(source.as_fd());
+        }
+        let spare = observers.spare(self.known);
+        let is_spared = spare >= LEAST_SPARE;
+        let moved = if is_spared {
+            to.splice(source.as_fd(), spare)
+        } else {
+            to.tee(source.as_fd(), PIPE_SIZE as usize)
+        };
+        match moved {
+            Ok(0) => self.end(),
+            Ok(count) if is_spared => {
+                observers.pass_over(count);
+                self.count(count);
+                Step::Done
+            }
+            Ok(count) => {
+                self.teed = count;
+                Step::Done
+            }
+            // What has come since the question is found in the next turn.
+            Err(Errno::EAGAIN) if self.known == 0 => Step::NoInput,
+            Err(Errno::EAGAIN) => Step::NoRoom,
+            Err(Errno::EINTR) => Step::Done,
+            Err(error @ Errno::EPIPE) => self.break_off(error),
+            // It is no pipe, or the kernel will not: then by copying.
+            Err(_) => {
+                self.can_tee = false;
+                Step::Done
+            }
+        }
+    }
+
     /// Reads out of the pipe into the buffer, and shows it to whoever keeps something of it.
     fn take(&mut self, most: usize, observers: &mut Observers) -> nix::Result<usize> {
         let Some(source) = &self.source else { return Ok(0) };
         self.buffer.resize(BUFFER, 0);
         let count = read(source, &mut self.buffer[..most.min(BUFFER)])?;
-        self.taken += count as u64;
         observers.see(&self.buffer[..count]);
+        self.count(count);
         Ok(count)
+    }
+
+    /// So much was taken out of the pipe.
+    fn count(&mut self, count: usize) {
+        self.taken += count as u64;
+        self.known = self.known.saturating_sub(count);
     }
 
     fn take_teed(&mut self, observers: &mut Observers) -> Step {
