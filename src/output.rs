@@ -147,7 +147,7 @@ impl Output {
                     self.complaints.push(format!("the output is not captured: {}", os_error::words(error)));
                     for flow in &mut self.streams {
                         flow.end = None;
-                        flow.stream.close();
+                        flow.stream.close(&mut self.observers);
                     }
                     return;
                 }
@@ -239,7 +239,7 @@ impl Output {
         let in_full = self.turn_until_over(&limit, stops);
         for flow in &mut self.streams {
             self.is_incomplete |= flow.stream.is_open();
-            flow.stream.close();
+            flow.stream.close(&mut self.observers);
         }
         in_full
     }
@@ -270,7 +270,7 @@ impl Output {
 
     /// Takes nothing more, and tells the command so.
     pub fn abandon(&mut self) {
-        self.streams.iter_mut().for_each(|flow| flow.stream.close());
+        self.streams.iter_mut().for_each(|flow| flow.stream.close(&mut self.observers));
     }
 
     /// Whether something is held back.

@@ -135,9 +135,19 @@ impl Stream {
         self.source.is_some()
     }
 
-    /// Takes nothing more.
-    pub(super) fn close(&mut self) {
-        self.source = None;
+    /// Takes nothing more. What is in the pipe goes nowhere, but is shown to whoever keeps something: it is the
+    /// last that the command has said, and what was moved on unseen was so on account of it.
+    pub(super) fn close(&mut self, observers: &mut Observers) {
+        let Some(source) = self.source.take() else { return };
+        let mut left = unread(source.as_fd());
+        // The stream's own may hold what is still to be written.
+        let mut buffer = vec![0; left.min(BUFFER)];
+        while left > 0
+            && let Ok(count @ 1..) = read(&source, &mut buffer)
+        {
+            observers.see(&buffer[..count]);
+            left = left.saturating_sub(count);
+        }
         self.teed = 0;
     }
 
@@ -180,13 +190,13 @@ impl Stream {
 
     fn step(&mut self, observers: &mut Observers) -> Step {
         if !self.pending.is_empty() {
-            return self.write_pending();
+            return self.write_pending(observers);
         }
         if self.teed > 0 {
             return self.take_teed(observers);
         }
         if matches!(self.route, Route::Show(..)) {
-            return self.show_more();
+            return self.show_more(observers);
         }
         if self.can_tee && matches!(self.route, Route::Pass(_)) {
             return self.go_on(observers);
@@ -228,7 +238,7 @@ impl Stream {
             Err(Errno::EAGAIN) if self.known == 0 => Step::NoInput,
             Err(Errno::EAGAIN) => Step::NoRoom,
             Err(Errno::EINTR) => Step::Done,
-            Err(error @ Errno::EPIPE) => self.break_off(error),
+            Err(error @ Errno::EPIPE) => self.break_off(error, observers),
             // It is no pipe, or the kernel will not: then by copying.
             Err(_) => {
                 self.can_tee = false;
@@ -279,7 +289,7 @@ impl Stream {
     }
 
     /// Of what was held back, into the buffer.
-    fn show_more(&mut self) -> Step {
+    fn show_more(&mut self, observers: &mut Observers) -> Step {
         let Route::Show(held, at, _) = &mut self.route else { return Step::Done };
         self.buffer.resize(BUFFER, 0);
         match held.read(*at, &mut self.buffer) {
@@ -293,13 +303,14 @@ impl Stream {
                 self.pending = 0..count;
             }
             Err(error) => {
-                return self.break_off(Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO)));
+                let error = Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO));
+                return self.break_off(error, observers);
             }
         }
         Step::Done
     }
 
-    fn write_pending(&mut self) -> Step {
+    fn write_pending(&mut self, observers: &mut Observers) -> Step {
         let (Route::Pass(to) | Route::Show(_, _, to)) = &self.route else {
             self.pending = 0..0;
             return Step::Done;
@@ -311,7 +322,7 @@ impl Stream {
             }
             Err(Errno::EINTR) => Step::Done,
             Err(Errno::EAGAIN) => Step::NoRoom,
-            Err(error) => self.break_off(error),
+            Err(error) => self.break_off(error, observers),
         }
     }
 
@@ -323,11 +334,11 @@ impl Stream {
 
     /// Nobody takes it any more. Our end of the pipe is closed, so that the command is told what it would have
     /// been told without the pipe: that it writes to nobody (SIGPIPE).
-    fn break_off(&mut self, error: Errno) -> Step {
+    fn break_off(&mut self, error: Errno, observers: &mut Observers) -> Step {
         self.broken = Some(error);
         self.pending = 0..0;
         self.route = Route::Nowhere;
-        self.close();
+        self.close(observers);
         Step::NoInput
     }
 }
@@ -342,3 +353,6 @@ enum Step {
     /// There is no room for it.
     NoRoom,
 }
+
+#[cfg(test)]
+mod tests;
