@@ -18,6 +18,10 @@ use crate::sys::descriptor::unread;
 /// Size of our pipes, in bytes, where the kernel lets us (pipe(7), pipe-max-size): with the 64 KiB that are
 /// usual, four times as many wake-ups cost most of the throughput.
 const PIPE_SIZE: c_int = 1024 * 1024;
+/// How much comes through a pipe before it is made larger, in bytes. The size counts, and not what is in it:
+/// without privileges, 64 such pipes are all that a user has before each new one, also of other programs, gets
+/// no more than two pages (pipe(7), pipe-user-pages-soft). Most jobs write little.
+const ENLARGE_AFTER: u64 = 512 * 1024;
 /// How much is copied at once, in bytes.
 const BUFFER: usize = 64 * 1024;
 /// How much is moved on unseen at least, in bytes: a page, of which a pipe is made.
@@ -38,6 +42,7 @@ pub(super) struct Stream {
     /// Whether tee(2) and splice(2) can be used.
     can_tee: bool,
     taken: u64,
+    is_enlarged: bool,
     /// How much is in the pipe at least: to ask takes as long as to move it.
     known: usize,
     /// What was in the pipe when the command ended, by the count of bytes that were taken.
@@ -92,6 +97,7 @@ impl Stream {
             teed: 0,
             can_tee: true,
             taken: 0,
+            is_enlarged: false,
             known: 0,
             owed: 0,
             last_step: Step::NoInput,
@@ -109,10 +115,8 @@ impl Stream {
         let (source, sink) = pipe2(OFlag::O_CLOEXEC)?;
         // Of this end nobody else has the open file.
         fcntl(&source, FcntlArg::F_SETFL(OFlag::O_RDONLY | OFlag::O_NONBLOCK))?;
-        // EPERM where the user's pipes have used up their memory (pipe(7)): then it is as large as it is.
-        let _ = fcntl(&source, FcntlArg::F_SETPIPE_SZ(PIPE_SIZE));
         self.source = Some(source);
-        (self.taken, self.known, self.owed) = (0, 0, 0);
+        (self.taken, self.known, self.owed, self.is_enlarged) = (0, 0, 0, false);
         Ok(sink)
     }
 
@@ -261,6 +265,14 @@ impl Stream {
     fn count(&mut self, count: usize) {
         self.taken += count as u64;
         self.known = self.known.saturating_sub(count);
+        if let Some(source) = &self.source
+            && self.taken > ENLARGE_AFTER
+            && !self.is_enlarged
+        {
+            // EPERM where the user's pipes have used up their memory: then it is as large as it is.
+            let _ = fcntl(source, FcntlArg::F_SETPIPE_SZ(PIPE_SIZE));
+            self.is_enlarged = true;
+        }
     }
 
     fn take_teed(&mut self, observers: &mut Observers) -> Step {

@@ -18,6 +18,8 @@ fn bench(kept: usize) -> Bench {
     let (reader, writer) = pipe().unwrap();
     let mut stream = Stream::passing(Destination::of(writer.as_raw_fd()).unwrap());
     let command = stream.connect().unwrap();
+    // It would be so once much has come.
+    fcntl(&command, FcntlArg::F_SETPIPE_SZ(PIPE_SIZE)).unwrap();
     let observers = Observers { excerpt: Some(Excerpt::new(kept)), log: None };
     Bench { stream, command, reader, observers }
 }
@@ -63,4 +65,19 @@ fn what_nobody_has_taken_is_kept_all_the_same() {
     let kept = bench.kept();
     assert_eq!((kept.total, kept.left_out), (400_000, 399_000));
     assert!(sent.starts_with(&kept.head) && sent.ends_with(&kept.tail));
+}
+
+#[test]
+fn the_pipe_is_large_only_for_a_job_that_writes_much() {
+    let mut bench = bench(1000);
+    fcntl(&bench.command, FcntlArg::F_SETPIPE_SZ(65_536)).unwrap();
+    let mut buffer = vec![0; 65_536];
+    let mut sizes = Vec::new();
+    for _ in 0..10 {
+        write(&bench.command, &buffer[..60_000]).unwrap();
+        bench.stream.advance(&mut bench.observers);
+        read(&bench.reader, &mut buffer).unwrap();
+        sizes.push(fcntl(&bench.command, FcntlArg::F_GETPIPE_SZ).unwrap());
+    }
+    assert_eq!((sizes[0], sizes[9]), (65_536, PIPE_SIZE));
 }
