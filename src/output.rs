@@ -66,6 +66,22 @@ impl Observers {
             log.append(bytes);
         }
     }
+
+    /// Of so many bytes that come next, how many of the first nobody has to see.
+    fn spare(&self, coming: usize) -> usize {
+        match (&self.excerpt, &self.log) {
+            (_, Some(_)) => 0,
+            (Some(excerpt), None) => excerpt.spare(coming),
+            (None, None) => coming,
+        }
+    }
+
+    /// So many bytes have gone on unseen.
+    fn pass_over(&mut self, count: usize) {
+        if let Some(excerpt) = &mut self.excerpt {
+            excerpt.pass_over(count);
+        }
+    }
 }
 
 /// What has become of the output when the run is over.
@@ -134,7 +150,7 @@ impl Output {
                     self.complaints.push(not_captured(error));
                     for flow in &mut self.streams {
                         flow.end = None;
-                        flow.stream.close();
+                        flow.stream.close(&mut self.observers);
                     }
                     return;
                 }
@@ -207,7 +223,7 @@ impl Output {
         }
         let is_wrong = |polled: &PollFd<'_>| polled.revents().is_some_and(|r| r.contains(PollFlags::POLLERR));
         if waited_for.iter().any(is_wrong) {
-            streams.iter_mut().for_each(|flow| flow.stream.look_for_readers());
+            streams.iter_mut().for_each(|flow| flow.stream.look_for_readers(observers));
         }
         signals::next(Some(Duration::ZERO))
     }
@@ -235,7 +251,7 @@ impl Output {
         let in_full = self.turn_until_over(&limit, stops);
         for flow in &mut self.streams {
             self.is_incomplete |= flow.stream.is_open();
-            flow.stream.give_up();
+            flow.stream.give_up(&mut self.observers);
         }
         in_full
     }
@@ -266,7 +282,7 @@ impl Output {
 
     /// Takes nothing more, and tells the command so.
     pub fn abandon(&mut self) {
-        self.streams.iter_mut().for_each(|flow| flow.stream.close());
+        self.streams.iter_mut().for_each(|flow| flow.stream.close(&mut self.observers));
     }
 
     /// Whether something is held back.

@@ -184,9 +184,12 @@ impl Journal {
     /// has written to it when the command has ended, it need not be read then.
     ///
     /// A plan that is new is put on record here: a first run that hangs must be known to `check`.
-    pub fn read_ahead(&mut self) {
+    ///
+    /// Where a thousand runs of the label are under way, that is too much to be held while the command runs; then
+    /// it is read at the end, unless it has to be had `in_full`, as for [`Self::last_good_size`].
+    pub fn read_ahead(&mut self, in_full: bool) {
         if let Ok(files) = &mut self.files {
-            transaction::read_ahead(files, self.plan.as_ref());
+            transaction::read_ahead(files, self.plan.as_ref(), in_full);
         }
     }
 

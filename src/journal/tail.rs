@@ -73,6 +73,22 @@ pub(super) fn read_within(file: &OwnedFd, size: u64, largest: u64) -> nix::Resul
     }
 }
 
+/// The same, if it is within the last `largest` bytes; `None` if more would have to be read.
+///
+/// # Errors
+/// Those of pread(2).
+pub(super) fn read_if_near(file: &OwnedFd, size: u64, largest: u64) -> nix::Result<Option<Tail>> {
+    let mut window = FIRST_WINDOW;
+    loop {
+        let from = size.saturating_sub(window);
+        match scan(&read_range(file, from, size)?, from) {
+            Ok(tail) => return Ok(Some(tail)),
+            Err(_) if window >= largest => return Ok(None),
+            Err(_) => window = (window * 4).min(largest),
+        }
+    }
+}
+
 /// The bytes of a file from one offset to another, or to its end.
 ///
 /// # Errors

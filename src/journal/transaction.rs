@@ -24,6 +24,9 @@ use crate::policy::{History, Judgement, Verdict};
 /// From this wall time on a run's start was synced, and so is its end.
 const LASTING: Duration = Duration::from_secs(1);
 
+/// How much is read ahead at most, in bytes, and so held while the command runs.
+const READ_AHEAD_MAX: u64 = 16 * 1024;
+
 /// The run that is put on record.
 pub(super) struct Subject<'a> {
     pub(super) run: &'a Run,
@@ -131,10 +134,15 @@ pub(super) fn current(files: &mut Files) -> Result<(Arc<OwnedFd>, u64), String> 
 }
 
 /// See [`super::Journal::read_ahead`].
-pub(super) fn read_ahead(files: &mut Files, plan: Option<&KeptPlan>) {
+pub(super) fn read_ahead(files: &mut Files, plan: Option<&KeptPlan>, in_full: bool) {
     let Ok((journal, size)) = current(files) else { return };
     // What cannot be read now is tried again, and complained of, when it is needed.
-    let Ok(mut tail) = tail::read(&journal, size) else { return };
+    let read = if in_full {
+        tail::read(&journal, size).map(Some)
+    } else {
+        tail::read_if_near(&journal, size, READ_AHEAD_MAX)
+    };
+    let Ok(Some(mut tail)) = read else { return };
     if let (Some(plan), Ok(lock)) = (plan, &files.lock) {
         let mut recorded = tail.fold.as_ref().and_then(|fold| fold.plan);
         // Another who writes just now writes a plan, too; then the end of this run is early enough.

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, SpliceFFlags, fcntl, tee};
+use nix::fcntl::{FcntlArg, SpliceFFlags, fcntl, splice, tee};
 use nix::libc::{self, c_int};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, send};
@@ -133,6 +133,21 @@ impl Destination {
             Manner::Plain | Manner::Socket => Err(Errno::EINVAL),
             Manner::Reopened(_) | Manner::Piecewise(_) => {
                 tee(from, &self.fd, most, SpliceFFlags::SPLICE_F_NONBLOCK)
+            }
+        }
+    }
+
+    /// Moves what stands in a pipe out of it, without a copy.
+    ///
+    /// # Errors
+    /// As those of [`Self::tee`].
+    pub fn splice(&self, from: BorrowedFd<'_>, most: usize) -> nix::Result<usize> {
+        match &self.manner {
+            // A regular file could be; but the kernel does not keep others from writing to the same place
+            // meanwhile, as write(2) does, and refuses where all is appended.
+            Manner::Plain | Manner::Socket => Err(Errno::EINVAL),
+            Manner::Reopened(_) | Manner::Piecewise(_) => {
+                splice(from, None, &self.fd, None, most, SpliceFFlags::SPLICE_F_NONBLOCK)
             }
         }
     }

@@ -32,6 +32,20 @@ impl Excerpt {
         self.push_to_tail(rest);
     }
 
+    /// Of so many bytes that come next, one after the other, how many of the first can be left out for certain.
+    pub fn spare(&self, coming: usize) -> usize {
+        let has_head = self.head.len() == self.size - self.size / 2;
+        if has_head { coming.saturating_sub(self.size / 2) } else { 0 }
+    }
+
+    /// Adds bytes that nobody has looked at. What was the last part until now is left out with them, so that it
+    /// is in one piece whatever comes.
+    pub fn pass_over(&mut self, count: usize) {
+        self.total = self.total.saturating_add(count as u64);
+        self.tail.clear();
+        self.oldest = 0;
+    }
+
     fn push_to_tail(&mut self, bytes: &[u8]) {
         let size = self.size / 2;
         if size == 0 {
@@ -123,7 +137,46 @@ mod tests {
         assert_eq!((kept.head.len(), kept.tail.len(), kept.left_out), (4, 4, 12));
     }
 
+    #[test]
+    fn after_what_was_passed_over_the_last_part_begins_anew() {
+        let mut excerpt = Excerpt::new(6);
+        assert_eq!(excerpt.spare(100), 0, "the first part is not full");
+        excerpt.push(b"abcde");
+        assert_eq!((excerpt.spare(2), excerpt.spare(3), excerpt.spare(10)), (0, 0, 7));
+        excerpt.pass_over(7);
+        excerpt.push(b"xy");
+        let kept = excerpt.finish();
+        assert_eq!(
+            (&kept.head[..], &kept.tail[..], kept.total, kept.left_out),
+            (&b"abc"[..], &b"xy"[..], 14, 9)
+        );
+    }
+
     proptest! {
+        #[test]
+        fn what_can_be_spared_makes_no_difference(
+            bytes in proptest::collection::vec(any::<u8>(), 0..200), size in 1..60_usize,
+            takes in proptest::collection::vec(1..40_usize, 1..20),
+        ) {
+            let mut excerpt = Excerpt::new(size);
+            let mut rest = &bytes[..];
+            for take in takes.iter().cycle() {
+                // Not all that could be: it may come in pieces.
+                let spare = excerpt.spare(rest.len()).min(*take);
+                let (over, more) = rest.split_at(spare);
+                if spare > 0 {
+                    excerpt.pass_over(over.len());
+                }
+                let (chunk, more) = more.split_at(more.len().min(*take));
+                excerpt.push(chunk);
+                rest = more;
+                if rest.is_empty() {
+                    break;
+                }
+            }
+            prop_assert_eq!(excerpt.finish(), super::tests::excerpt(size, &[&bytes]));
+        }
+
         #[test]
         fn what_is_kept_does_not_depend_on_how_it_came_and_is_never_more_than_asked_for(
             text in ".{0,200}", size in 1..300_usize, cuts in proptest::collection::vec(0..1000_usize, 0..20),

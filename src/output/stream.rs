@@ -18,8 +18,14 @@ use crate::sys::descriptor::unread;
 /// Size of our pipes, in bytes, where the kernel lets us (pipe(7), pipe-max-size): with the 64 KiB that are
 /// usual, four times as many wake-ups cost most of the throughput.
 const PIPE_SIZE: c_int = 1024 * 1024;
+/// How much comes through a pipe before it is made larger, in bytes. The size counts, and not what is in it:
+/// without privileges, 64 such pipes are all that a user has before each new one, also of other programs, gets
+/// no more than two pages (pipe(7), pipe-user-pages-soft). Most jobs write little.
+const ENLARGE_AFTER: u64 = 512 * 1024;
 /// How much is copied at once, in bytes.
 const BUFFER: usize = 64 * 1024;
+/// How much is moved on unseen at least, in bytes: a page, of which a pipe is made.
+const LEAST_SPARE: usize = 4096;
 /// How many steps a stream takes before the others, and signals, have their turn.
 const STEPS: usize = 32;
 
@@ -34,9 +40,12 @@ pub(super) struct Stream {
     pending: std::ops::Range<usize>,
     /// How much of the pipe has gone on already, and has to be taken out of it.
     teed: usize,
-    /// Whether tee(2) can be used.
+    /// Whether tee(2) and splice(2) can be used.
     can_tee: bool,
     taken: u64,
+    is_enlarged: bool,
+    /// How much is in the pipe at least: to ask takes as long as to move it.
+    known: usize,
     /// What was in the pipe when the command ended, by the count of bytes that were taken.
     owed: u64,
     last_step: Step,
@@ -99,6 +108,8 @@ impl Stream {
             teed: 0,
             can_tee: true,
             taken: 0,
+            is_enlarged: false,
+            known: 0,
             owed: 0,
             last_step: Step::NoInput,
             loss: None,
@@ -115,10 +126,9 @@ impl Stream {
         let (source, sink) = pipe2(OFlag::O_CLOEXEC)?;
         // Of this end nobody else has the open file.
         fcntl(&source, FcntlArg::F_SETFL(OFlag::O_RDONLY | OFlag::O_NONBLOCK))?;
-        // EPERM where the user's pipes have used up their memory (pipe(7)): then it is as large as it is.
-        let _ = fcntl(&source, FcntlArg::F_SETPIPE_SZ(PIPE_SIZE));
         self.source = Some(source);
-        (self.taken, self.owed, self.loss) = (0, 0, None);
+        (self.taken, self.known, self.owed, self.is_enlarged) = (0, 0, 0, false);
+        self.loss = None;
         // That nobody took it from an earlier attempt is to be found out by this one as well.
         if matches!(self.route, Route::Nowhere) {
             self.route = Route::Pass;
@@ -145,18 +155,28 @@ impl Stream {
         self.source.is_some()
     }
 
-    /// Takes nothing more.
-    pub(super) fn close(&mut self) {
-        self.source = None;
+    /// Takes nothing more. What is in the pipe goes nowhere, but is shown to whoever keeps something: it is the
+    /// last that the command has said, and what was moved on unseen was so on account of it.
+    pub(super) fn close(&mut self, observers: &mut Observers) {
+        let Some(source) = self.source.take() else { return };
+        let mut left = unread(source.as_fd());
+        // The stream's own may hold what is still to be written.
+        let mut buffer = vec![0; left.min(BUFFER)];
+        while left > 0
+            && let Ok(count @ 1..) = read(&source, &mut buffer)
+        {
+            observers.see(&buffer[..count]);
+            left = left.saturating_sub(count);
+        }
         self.teed = 0;
     }
 
     /// There is no time left: what has not gone on by now is lost.
-    pub(super) fn give_up(&mut self) {
+    pub(super) fn give_up(&mut self, observers: &mut Observers) {
         if self.owes() {
             self.loss.get_or_insert(Loss::NoTime);
         }
-        self.close();
+        self.close(observers);
         if !matches!(self.route, Route::Show(..)) {
             self.pending = 0..0;
         }
@@ -180,9 +200,9 @@ impl Stream {
     }
 
     /// Looks whether anybody still reads it where it goes; the command is to be told by its next write.
-    pub(super) fn look_for_readers(&mut self) {
+    pub(super) fn look_for_readers(&mut self, observers: &mut Observers) {
         if matches!(self.route, Route::Pass) && self.source.is_some() && self.to.is_abandoned() {
-            self.last_step = self.break_off(Errno::EPIPE);
+            self.last_step = self.break_off(Errno::EPIPE, observers);
         }
     }
 
@@ -209,31 +229,24 @@ impl Stream {
 
     fn step(&mut self, observers: &mut Observers) -> Step {
         if !self.pending.is_empty() {
-            return self.write_pending();
+            return self.write_pending(observers);
         }
         if self.teed > 0 {
             return self.take_teed(observers);
         }
         if matches!(self.route, Route::Show(..)) {
-            return self.show_more();
+            return self.show_more(observers);
         }
-        let Some(source) = &self.source else { return Step::NoInput };
-        if matches!(self.route, Route::Pass) && self.can_tee && self.to.is_for_tee(unread(source.as_fd())) {
-            return match self.to.tee(source.as_fd(), PIPE_SIZE as usize) {
-                Ok(count) => {
-                    self.teed = count;
-                    Step::Done
-                }
-                // There is something, so there is no room.
-                Err(Errno::EAGAIN) => Step::NoRoom,
-                Err(Errno::EINTR) => Step::Done,
-                Err(error @ Errno::EPIPE) => self.break_off(error),
-                // It is no pipe, or the kernel will not: then by copying.
-                Err(_) => {
-                    self.can_tee = false;
-                    Step::Done
-                }
-            };
+        if matches!(self.route, Route::Pass)
+            && self.can_tee
+            && let Some(source) = &self.source
+        {
+            if observers.spare(self.known) < LEAST_SPARE {
+                self.known = unread(source.as_fd());
+            }
+            if self.to.is_for_tee(self.known) {
+                return self.go_on(observers);
+            }
         }
         match self.take(BUFFER, observers) {
             Ok(0) => self.end(),
@@ -244,14 +257,60 @@ impl Stream {
         }
     }
 
+    /// From pipe to pipe, without a copy in memory but of what somebody has to see.
+    fn go_on(&mut self, observers: &mut Observers) -> Step {
+        let Some(source) = &self.source else { return Step::NoInput };
+        let spare = observers.spare(self.known);
+        let is_spared = spare >= LEAST_SPARE;
+        let moved = if is_spared {
+            self.to.splice(source.as_fd(), spare)
+        } else {
+            self.to.tee(source.as_fd(), PIPE_SIZE as usize)
+        };
+        match moved {
+            Ok(count) if is_spared => {
+                observers.pass_over(count);
+                self.count(count);
+                Step::Done
+            }
+            Ok(count) => {
+                self.teed = count;
+                Step::Done
+            }
+            // There is something, so there is no room.
+            Err(Errno::EAGAIN) => Step::NoRoom,
+            Err(Errno::EINTR) => Step::Done,
+            Err(error @ Errno::EPIPE) => self.break_off(error, observers),
+            // It is no pipe, or the kernel will not: then by copying.
+            Err(_) => {
+                self.can_tee = false;
+                Step::Done
+            }
+        }
+    }
+
     /// Reads out of the pipe into the buffer, and shows it to whoever keeps something of it.
     fn take(&mut self, most: usize, observers: &mut Observers) -> nix::Result<usize> {
         let Some(source) = &self.source else { return Ok(0) };
         self.buffer.resize(BUFFER, 0);
         let count = read(source, &mut self.buffer[..most.min(BUFFER)])?;
-        self.taken += count as u64;
         observers.see(&self.buffer[..count]);
+        self.count(count);
         Ok(count)
+    }
+
+    /// So much was taken out of the pipe.
+    fn count(&mut self, count: usize) {
+        self.taken += count as u64;
+        self.known = self.known.saturating_sub(count);
+        if let Some(source) = &self.source
+            && self.taken > ENLARGE_AFTER
+            && !self.is_enlarged
+        {
+            // EPERM where the user's pipes have used up their memory: then it is as large as it is.
+            let _ = fcntl(source, FcntlArg::F_SETPIPE_SZ(PIPE_SIZE));
+            self.is_enlarged = true;
+        }
     }
 
     fn take_teed(&mut self, observers: &mut Observers) -> Step {
@@ -280,7 +339,7 @@ impl Stream {
     }
 
     /// Of what was held back, into the buffer.
-    fn show_more(&mut self) -> Step {
+    fn show_more(&mut self, observers: &mut Observers) -> Step {
         let Route::Show(held, at) = &mut self.route else { return Step::Done };
         self.buffer.resize(BUFFER, 0);
         match held.read(*at, &mut self.buffer) {
@@ -290,13 +349,14 @@ impl Stream {
                 self.pending = 0..count;
             }
             Err(error) => {
-                return self.break_off(Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO)));
+                let error = Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO));
+                return self.break_off(error, observers);
             }
         }
         Step::Done
     }
 
-    fn write_pending(&mut self) -> Step {
+    fn write_pending(&mut self, observers: &mut Observers) -> Step {
         match self.to.write(&self.buffer[self.pending.clone()]) {
             Ok(count) => {
                 self.pending.start += count;
@@ -304,7 +364,7 @@ impl Stream {
             }
             Err(Errno::EINTR) => Step::Done,
             Err(Errno::EAGAIN) => Step::NoRoom,
-            Err(error) => self.break_off(error),
+            Err(error) => self.break_off(error, observers),
         }
     }
 
@@ -316,11 +376,11 @@ impl Stream {
 
     /// Nobody takes it any more. Our end of the pipe is closed, so that the command is told what it would have
     /// been told without the pipe: that it writes to nobody (SIGPIPE).
-    fn break_off(&mut self, error: Errno) -> Step {
+    fn break_off(&mut self, error: Errno, observers: &mut Observers) -> Step {
         self.loss = Some(Loss::Error(error));
         self.pending = 0..0;
         self.route = Route::Nowhere;
-        self.close();
+        self.close(observers);
         Step::NoInput
     }
 }
@@ -335,3 +395,6 @@ enum Step {
     /// There is no room for it.
     NoRoom,
 }
+
+#[cfg(test)]
+mod tests;

@@ -167,7 +167,7 @@ impl Witness for Onlooker<'_> {
         }
         let start = || Notice::started(Arc::clone(&self.plan.job), self.start.clone());
         self.left.announcement = delivery::announce(self.sinks, start);
-        self.journal.read_ahead();
+        self.journal.read_ahead(!self.plan.products.is_empty());
     }
 
     fn next_moment(&self, passed: Duration, now: Duration) -> Option<Duration> {

@@ -72,7 +72,7 @@ fn a_first_run_that_hangs_has_left_its_plan() {
     let home = Home::new();
     let mut journal = home.open();
     journal.keep(plan(&[("max-age", "1d")]));
-    journal.read_ahead();
+    journal.read_ahead(false);
     assert_eq!(kept(&home).unwrap().options().count(), 1);
 }
 
