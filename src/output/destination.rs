@@ -114,14 +114,20 @@ impl Destination {
         }
     }
 
-    /// Whether that much, which stands in a pipe, is to go on by [`Self::tee`]. What tee(2) hands on takes
+    /// Whether that much, which stands in a pipe, is to go on by [`Self::tee`]; `flows` if more has gone on
+    /// already than any reader could have left unread. What tee(2) hands on takes
     /// buffers of its own in the reader's pipe, of which that has 16 (pipe(7)), and a few short lines would fill
     /// it that write(2) joins into one buffer: the command would have to wait where it would not by itself. So
-    /// only into a pipe that has been read empty, or when there is more than a pipe commonly has room for.
-    pub fn is_for_tee(&self, waiting: usize) -> bool {
+    /// only into a pipe that has been read empty, or when there is more than a pipe commonly has room for; and
+    /// in a flow, when there is enough to fill most of the buffers that it takes.
+    pub fn is_for_tee(&self, waiting: usize, flows: bool) -> bool {
         let Some(capacity) = self.capacity.filter(|_| waiting >= PIPE_BUFFER) else { return false };
+        if flows && waiting >= PIPE_DEFAULT / 4 {
+            return true;
+        }
         let ahead = unread(self.fd());
-        ahead == 0 || ahead + waiting >= capacity.min(PIPE_DEFAULT)
+        // Of a whole pipe's worth the last buffer may be one too many.
+        (ahead == 0 && waiting < PIPE_DEFAULT) || ahead + waiting >= capacity.min(PIPE_DEFAULT)
     }
 
     /// Copies what stands in a pipe, and leaves it there; without a copy in memory, where the kernel can.

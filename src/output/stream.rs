@@ -244,7 +244,7 @@ impl Stream {
             if observers.spare(self.known) < LEAST_SPARE {
                 self.known = unread(source.as_fd());
             }
-            if self.to.is_for_tee(self.known) {
+            if self.to.is_for_tee(self.known, self.is_enlarged) {
                 return self.go_on(observers);
             }
         }
