@@ -59,7 +59,7 @@ fn a_reader_that_waits_for_the_end_first_has_room_for_many_short_lines() {
 fn what_was_written_before_the_end_is_there_however_late_it_is_read() {
     let host = Host::new();
     let (silence, ready) = (host.fifo("silence"), host.fifo("ready"));
-    let bytes: Vec<u8> = (0..900_000_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let bytes: Vec<u8> = (0..100_000_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     fs::write(host.path("bytes"), &bytes).unwrap();
     let (mut reader, writer) = situation::pipe();
     let options = ["--capture", "1KiB", "-l", "late", "--sink", &host.log()];
@@ -125,7 +125,7 @@ fn a_stuck_reader_keeps_the_job_waiting_and_nobody_else() {
 #[test]
 fn what_nobody_has_read_in_time_makes_a_success_suspect() {
     let host = Host::new();
-    let job = "head -c 900000 /dev/zero";
+    let job = "head -c 100000 /dev/zero";
     let (reader, writer) = situation::pipe();
     let options = ["--capture", "4KiB", "--timeout", "1s", "-l", "limited", "--sink", &host.log()];
     let ran = host.wrap(&options, job).stdout(writer).run();
