@@ -86,7 +86,14 @@ impl Output {
         if !rule.wants_pipes() {
             return None;
         }
-        let (stdout, stderr) = (Destination::of(STDOUT_FILENO), Destination::of(STDERR_FILENO));
+        let mut complaints = Vec::new();
+        let found = Destination::of(STDOUT_FILENO)
+            .and_then(|stdout| Destination::of(STDERR_FILENO).map(|stderr| (stdout, stderr)));
+        // All or none: with one of two the order would be strange.
+        let (stdout, stderr) = found.unwrap_or_else(|error| {
+            complaints.push(format!("the output is not captured: {}", os_error::words_of(&error)));
+            (None, None)
+        });
         let are_one = match (&stdout, &stderr) {
             (Some(stdout), Some(stderr)) => same_open_file(stdout.fd(), stderr.fd()),
             _ => false,
@@ -105,7 +112,6 @@ impl Output {
         if let Some(stdout) = stdout.filter(|_| keeps && !are_one) {
             add(&[1], Stream::passing(stdout));
         }
-        let mut complaints = Vec::new();
         let mut open_log = |logs: &Logs| {
             LogFile::create(&logs.dir, label, run, started_at)
                 .map_err(|why| complaints.push(format!("the output is not logged: {why}")))
@@ -233,6 +239,12 @@ impl Output {
         self.streams.iter_mut().for_each(|flow| flow.stream.show());
         let owes = |streams: &[Flow]| streams.iter().any(|flow| flow.stream.owes());
         self.turn_until_over(&|streams| (!owes(streams)).then_some(Duration::ZERO), stops);
+    }
+
+    /// What is wrong with what was shown, in a line; `None` if nothing is.
+    pub fn not_shown(&self) -> Option<String> {
+        let error = self.streams.iter().find_map(|flow| flow.stream.not_shown.as_ref())?;
+        Some(format!("a part of the output that was held back is lost: {}", os_error::words_of(error)))
     }
 
     /// Takes turns until there is no time left for another. False if a signal has cut that short.

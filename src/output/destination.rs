@@ -3,6 +3,7 @@
 //! belongs to the open file and would make the writes of all others fail.
 
 use std::fs::{File, OpenOptions};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
@@ -41,8 +42,11 @@ enum Manner {
 
 impl Destination {
     /// The one that the caller left at this number; `None` if it left none there.
-    pub fn of(number: c_int) -> Option<Self> {
-        let fd = inherited(number)?;
+    ///
+    /// # Errors
+    /// Those of [`inherited`].
+    pub fn of(number: c_int) -> io::Result<Option<Self>> {
+        let Some(fd) = inherited(number)? else { return Ok(None) };
         let kind = fstat(&fd)
             .map_or(SFlag::S_IFREG, |found| SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT);
         let manner = if kind == SFlag::S_IFSOCK {
@@ -54,7 +58,7 @@ impl Destination {
         } else {
             Manner::Plain
         };
-        Some(Self { fd, manner })
+        Ok(Some(Self { fd, manner }))
     }
 
     /// The descriptor, to be waited for.

@@ -22,6 +22,8 @@ const PIPE_SIZE: c_int = 1024 * 1024;
 const BUFFER: usize = 64 * 1024;
 /// How many steps a stream takes before the others, and signals, have their turn.
 const STEPS: usize = 32;
+/// How often in a row the same may be refused that the kernel has no reason to refuse.
+const REFUSALS_MAX: u32 = 100;
 
 /// A stream of output.
 pub(super) struct Stream {
@@ -43,6 +45,10 @@ pub(super) struct Stream {
     pub(super) broken: Option<Errno>,
     /// Why it could not be held back.
     pub(super) not_held: Option<io::Error>,
+    /// Why a part of what was held back is not shown.
+    pub(super) not_shown: Option<io::Error>,
+    /// How often in a row reading was refused.
+    refusals: u32,
 }
 
 enum Route {
@@ -52,7 +58,9 @@ enum Route {
     Hold(Held, Destination),
     /// What was held back goes on from here, and all that comes behind it.
     Show(Held, u64, Destination),
-    /// Nobody takes it any more.
+    /// Nobody takes it any more. The next attempt of the command has to find that out anew.
+    Broken(Destination),
+    /// Between two of the others.
     Nowhere,
 }
 
@@ -92,6 +100,8 @@ impl Stream {
             last_step: Step::NoInput,
             broken: None,
             not_held: None,
+            not_shown: None,
+            refusals: 0,
         }
     }
 
@@ -107,7 +117,14 @@ impl Stream {
         // EPERM where the user's pipes have used up their memory (pipe(7)): then it is as large as it is.
         let _ = fcntl(&source, FcntlArg::F_SETPIPE_SZ(PIPE_SIZE));
         self.source = Some(source);
-        (self.taken, self.owed) = (0, 0);
+        (self.taken, self.owed, self.refusals) = (0, 0, 0);
+        self.route = match std::mem::replace(&mut self.route, Route::Nowhere) {
+            Route::Broken(to) => {
+                self.broken = None;
+                Route::Pass(to)
+            }
+            other @ (Route::Pass(_) | Route::Hold(..) | Route::Show(..) | Route::Nowhere) => other,
+        };
         Ok(sink)
     }
 
@@ -140,7 +157,7 @@ impl Stream {
     pub(super) fn held(&self) -> u64 {
         match &self.route {
             Route::Hold(held, _) => held.length(),
-            Route::Pass(_) | Route::Show(..) | Route::Nowhere => 0,
+            Route::Pass(_) | Route::Show(..) | Route::Broken(_) | Route::Nowhere => 0,
         }
     }
 
@@ -149,7 +166,7 @@ impl Stream {
         self.route = match std::mem::replace(&mut self.route, Route::Nowhere) {
             Route::Hold(held, to) if held.length() > 0 => Route::Show(held, 0, to),
             Route::Hold(_, to) => Route::Pass(to),
-            other @ (Route::Pass(_) | Route::Show(..) | Route::Nowhere) => other,
+            other @ (Route::Pass(_) | Route::Show(..) | Route::Broken(_) | Route::Nowhere) => other,
         };
     }
 
@@ -207,9 +224,25 @@ impl Stream {
         match self.take(BUFFER, observers) {
             Ok(0) => self.end(),
             Ok(count) => self.pass_on(count),
-            Err(Errno::EINTR) => Step::Done,
-            // EAGAIN; the read end of a pipe has no other errors.
-            Err(_) => Step::NoInput,
+            Err(error) => self.refused(error),
+        }
+    }
+
+    /// What to do about an error of read(2) of the pipe. It has no others but EAGAIN and EINTR; if it had one
+    /// that lasts, nobody would ever come to the end of it.
+    fn refused(&mut self, error: Errno) -> Step {
+        match error {
+            Errno::EINTR => Step::Done,
+            Errno::EAGAIN => Step::NoInput,
+            _ if self.refusals < REFUSALS_MAX => {
+                self.refusals += 1;
+                Step::NoInput
+            }
+            _ => {
+                self.broken = Some(error);
+                self.close();
+                Step::NoInput
+            }
         }
     }
 
@@ -218,6 +251,7 @@ impl Stream {
         let Some(source) = &self.source else { return Ok(0) };
         self.buffer.resize(BUFFER, 0);
         let count = read(source, &mut self.buffer[..most.min(BUFFER)])?;
+        self.refusals = 0;
         self.taken += count as u64;
         observers.see(&self.buffer[..count]);
         Ok(count)
@@ -226,8 +260,7 @@ impl Stream {
     fn take_teed(&mut self, observers: &mut Observers) -> Step {
         match self.take(self.teed, observers) {
             Ok(count) => self.teed -= count,
-            // It is there, so it can be had.
-            Err(_) => return Step::NoInput,
+            Err(error) => return self.refused(error),
         }
         Step::Done
     }
@@ -243,7 +276,7 @@ impl Stream {
                     self.show();
                 }
             }
-            Route::Show(..) | Route::Nowhere => {}
+            Route::Show(..) | Route::Broken(_) | Route::Nowhere => {}
         }
         Step::Done
     }
@@ -261,9 +294,14 @@ impl Stream {
             Ok(count) => {
                 *at += count as u64;
                 self.pending = 0..count;
+                self.refusals = 0;
             }
+            Err(_) if self.refusals < REFUSALS_MAX => self.refusals += 1,
             Err(error) => {
-                return self.break_off(Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO)));
+                // What is behind the file is in memory.
+                *at = held.behind_file();
+                self.not_shown = Some(error);
+                self.refusals = 0;
             }
         }
         Step::Done
@@ -296,7 +334,10 @@ impl Stream {
     fn break_off(&mut self, error: Errno) -> Step {
         self.broken = Some(error);
         self.pending = 0..0;
-        self.route = Route::Nowhere;
+        self.route = match std::mem::replace(&mut self.route, Route::Nowhere) {
+            Route::Pass(to) | Route::Hold(_, to) | Route::Show(_, _, to) | Route::Broken(to) => Route::Broken(to),
+            Route::Nowhere => Route::Nowhere,
+        };
         self.close();
         Step::NoInput
     }

@@ -59,6 +59,10 @@ pub fn report(
             let left = deadline.left();
             if is_to_be_shown(plan, &ended.run, &committed) {
                 output.show(&mut |arrived| obeyed(arrived, caller).is_some());
+                if let Some(complaint) = output.not_shown() {
+                    say(format_args!("{label}: {complaint}"));
+                    ended.problems.push(complaint);
+                }
             }
             // Whoever reads it takes the time that they take: it is not that of the sinks.
             Deadline::after(left)
@@ -89,9 +93,9 @@ fn keep_output(plan: &Plan, output: &mut Output, ended: &mut Ended) {
         say(format_args!("{}: {complaint}", plan.job.label));
     }
     if ended.run.output_was_lost
-        && let Some(reason) = &ended.run.reason
+        && let Some(why) = output.lost()
     {
-        say(format_args!("{}: {reason}", plan.job.label));
+        say(format_args!("{}: {why}", plan.job.label));
     }
     ended.run.output = finished.kept;
     ended.problems.extend(finished.complaints);

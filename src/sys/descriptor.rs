@@ -1,5 +1,6 @@
 //! Descriptors: those that the caller left open for us, and what the kernel knows of any.
 
+use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -8,18 +9,24 @@ use nix::libc::{self, c_int};
 /// A descriptor of our own for the open file that the caller left at this number; `None` if it left
 /// none there. What is marked close-on-exec has not come through our exec: it is one of our own
 /// files, or the place holder for a standard descriptor that the caller had closed.
-pub fn inherited(number: c_int) -> Option<OwnedFd> {
+///
+/// # Errors
+/// EMFILE: there is one, and no room for another descriptor of it.
+pub fn inherited(number: c_int) -> io::Result<Option<OwnedFd>> {
     // SAFETY: fcntl(2) with these commands takes integers, and fails with EBADF where nothing is
     // open.
     let duplicate = unsafe {
         let flags = libc::fcntl(number, libc::F_GETFD);
         if flags < 0 || flags & libc::FD_CLOEXEC != 0 {
-            return None;
+            return Ok(None);
         }
         libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3)
     };
+    if duplicate < 0 {
+        return Err(io::Error::last_os_error());
+    }
     // SAFETY: a new descriptor that nobody else knows of.
-    (duplicate >= 0).then(|| unsafe { OwnedFd::from_raw_fd(duplicate) })
+    Ok(Some(unsafe { OwnedFd::from_raw_fd(duplicate) }))
 }
 
 /// Whether two descriptors are of one open file: what is written to the one comes behind what was written to
@@ -65,7 +72,7 @@ mod tests {
     #[test]
     fn a_descriptor_without_close_on_exec_is_the_callers() {
         let (reader, writer) = nix::unistd::pipe().unwrap();
-        let mut ours = std::fs::File::from(inherited(writer.as_raw_fd()).unwrap());
+        let mut ours = std::fs::File::from(inherited(writer.as_raw_fd()).unwrap().unwrap());
         ours.write_all(b"x").unwrap();
         let mut byte = [0];
         std::fs::File::from(reader).read_exact(&mut byte).unwrap();
@@ -93,8 +100,8 @@ mod tests {
     #[test]
     fn our_own_files_and_closed_numbers_are_not() {
         let ours = std::fs::File::open("/").unwrap();
-        assert!(inherited(ours.as_raw_fd()).is_none());
-        assert!(inherited(-1).is_none());
-        assert!(inherited(c_int::MAX).is_none());
+        assert!(inherited(ours.as_raw_fd()).unwrap().is_none());
+        assert!(inherited(-1).unwrap().is_none());
+        assert!(inherited(c_int::MAX).unwrap().is_none());
     }
 }
