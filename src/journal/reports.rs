@@ -50,8 +50,9 @@ fn lives(files: &Files, run: RunId) -> bool {
 }
 
 fn is_forgotten(files: &Files, name: &str, now: Timestamp) -> bool {
-    fstatat(files.directory.fd(), name, AtFlags::AT_SYMLINK_NOFOLLOW)
-        .is_ok_and(|found| now.as_millis().saturating_sub(found.st_mtime * 1000) > FORGOTTEN.as_millis() as i64)
+    fstatat(files.directory.fd(), name, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok_and(|found| {
+        now.as_millis().saturating_sub(found.st_mtime * 1000) > FORGOTTEN.as_millis() as i64
+    })
 }
 
 #[cfg(test)]

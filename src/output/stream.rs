@@ -335,7 +335,9 @@ impl Stream {
         self.broken = Some(error);
         self.pending = 0..0;
         self.route = match std::mem::replace(&mut self.route, Route::Nowhere) {
-            Route::Pass(to) | Route::Hold(_, to) | Route::Show(_, _, to) | Route::Broken(to) => Route::Broken(to),
+            Route::Pass(to) | Route::Hold(_, to) | Route::Show(_, _, to) | Route::Broken(to) => {
+                Route::Broken(to)
+            }
             Route::Nowhere => Route::Nowhere,
         };
         self.close();

@@ -58,8 +58,8 @@ pub fn report(
         Some(output) => {
             let left = deadline.left();
             if is_to_be_shown(plan, &ended.run, &committed) {
-                output.show(&mut |arrived| obeyed(arrived, caller).is_some());
-                if let Some(complaint) = output.not_shown() {
+                let shown = output.show(&mut |arrived| obeyed(arrived, caller).is_some());
+                if let Some(complaint) = shown {
                     say(format_args!("{label}: {complaint}"));
                     ended.problems.push(complaint);
                 }
