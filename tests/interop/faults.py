@@ -17,6 +17,8 @@ import subprocess
 import threading
 import time
 
+from process import wait_until
+
 # `--flush-deadline` of every run, in seconds; what asking again for a process takes at most; what a busy machine adds.
 FLUSH_DEADLINE, PATIENCE, SLACK = 2, 1, 3
 # Nothing takes so long, in seconds: then the run is given up.
@@ -169,7 +171,16 @@ class Ground:
     def hold_lock(self, label):
         """Takes the overlap lock as another run would; the descriptor that holds it."""
         lock = os.open(os.path.join(self.state, "jobs", label, "lock"), os.O_RDWR | os.O_CLOEXEC)
-        fcntl.fcntl(lock, fcntl.F_OFD_SETLK, OVERLAP)
+
+        def taken():
+            try:
+                fcntl.fcntl(lock, fcntl.F_OFD_SETLK, OVERLAP)
+            except BlockingIOError:
+                return False
+            return True
+
+        # A process that another thread has just forked has a copy of its last descriptor until it executes.
+        wait_until("the lock is not given back", taken, SLACK)
         return lock
 
     def remove(self):
