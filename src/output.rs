@@ -106,6 +106,7 @@ impl Output {
         let found = Destination::of(STDOUT_FILENO)
             .and_then(|stdout| Ok((stdout, Destination::of(STDERR_FILENO)?)))
             .inspect_err(|&error| complaints.push(not_captured(error)));
+        // All or none: with one of two the order would be strange.
         let (stdout, stderr) = found.unwrap_or_default();
         let are_one = match (&stdout, &stderr) {
             (Some(stdout), Some(stderr)) => same_open_file(stdout.fd(), stderr.fd()),
@@ -256,11 +257,17 @@ impl Output {
         in_full
     }
 
-    /// Lets what is held back go on, until a signal for which `stops` says so has come.
-    pub fn show(&mut self, stops: &mut dyn FnMut(Arrived) -> bool) {
+    /// Lets what is held back go on, until a signal for which `stops` says so has come. What has gone wrong
+    /// with that, in a line; `None` if nothing has.
+    pub fn show(&mut self, stops: &mut dyn FnMut(Arrived) -> bool) -> Option<String> {
+        let was_lost = self.lost().is_some();
         self.streams.iter_mut().for_each(|flow| flow.stream.show());
         let owes = |streams: &[Flow]| streams.iter().any(|flow| flow.stream.owes());
         self.turn_until_over(&|streams| (!owes(streams)).then_some(Duration::ZERO), stops);
+        let unread = self.streams.iter().find_map(|flow| flow.stream.not_shown.as_ref()).map(|error| {
+            format!("a part of the output that was held back is lost: {}", os_error::words_of(error))
+        });
+        unread.or_else(|| self.lost().filter(|_| !was_lost))
     }
 
     /// Takes turns until there is no time left for another. False if a signal has cut that short.

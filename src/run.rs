@@ -56,7 +56,7 @@ pub fn run(plan: &Arc<Plan>, levels: &Levels, sinks: &[Arc<dyn Sink>], caller: S
         report::report(&circumstances, &mut journal, ended, output.as_mut(), left_to_do, deadline);
     }));
     if let (Err(_), Some(output), false) = (reported, &mut output, ended_well) {
-        quietly(|| output.show(&mut |arrived| obeyed(arrived, caller).is_some()));
+        quietly(|| drop(output.show(&mut |arrived| obeyed(arrived, caller).is_some())));
     }
     // The process ends now, and with it what they have open; to close each is a system call.
     std::mem::forget((journal, output));

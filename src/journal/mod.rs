@@ -13,6 +13,7 @@ mod locks;
 mod overlap;
 mod read;
 mod reading;
+mod reports;
 mod review;
 mod stored;
 mod tail;
@@ -196,7 +197,7 @@ impl Journal {
     /// Where a run may leave its report: a path that nobody else can write to, and that is not there yet.
     pub fn report_path(&self, run: RunId) -> Option<PathBuf> {
         let files = self.files.as_ref().ok()?;
-        Some(files.directory.path().join(report_name(run)))
+        Some(files.directory.path().join(reports::name_of(run)))
     }
 
     /// The size in bytes of what the last good run produced for a pattern, as it was when the end of the
@@ -310,11 +311,6 @@ impl JournalFile {
 pub fn last_plan(state_dir: &std::path::Path, label: &Label) -> Option<KeptPlan> {
     let jobs = Directory::open(state_dir).and_then(|state| state.subdirectory(JOBS)).ok()?;
     kept_plan::read(&jobs.subdirectory(&label.file_name()).ok()?).ok().flatten()
-}
-
-/// The file in a job's directory that a run may leave its report in.
-fn report_name(run: RunId) -> String {
-    format!("report-{run}")
 }
 
 /// Makes a journal durable, and the names of what was made for it.

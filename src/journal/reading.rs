@@ -4,14 +4,13 @@
 use std::os::fd::OwnedFd;
 
 use nix::sys::stat::fstat;
-use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::fold::{self, Judge};
 use super::locks::{self, Byte};
 use super::stored::Fold;
 use super::tail::{self, Condition, Loose, Tail};
 use super::under_way::Begun;
-use super::{Files, report_name};
+use super::{Files, reports};
 use crate::clock::Timestamp;
 use crate::job::RunId;
 use crate::outcome::Run;
@@ -69,7 +68,7 @@ impl Reading {
         let judged = lost.iter().map(|begun| {
             self.fold.under_way.remove(begun.id);
             // What it has reported nobody can judge any more.
-            let _ = unlinkat(files.directory.fd(), &report_name(begun.id)[..], UnlinkatFlags::NoRemoveDir);
+            reports::remove(files, begun.id);
             let run = fold::lost_run(begun, reader.host, boot);
             let judgement = (reader.judge)(history.as_ref(), &run);
             history = Some(judgement.history.clone());

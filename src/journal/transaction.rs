@@ -14,7 +14,7 @@ use super::locks::{self, Byte, Held};
 use super::reading::{Reader, Reading};
 use super::stored::{End, Line};
 use super::tail::{self, Condition, LARGEST_WINDOW};
-use super::{Committed, Files, JOURNAL, sync};
+use super::{Committed, Files, JOURNAL, reports, sync};
 use crate::clock::{Deadline, Timestamp};
 use crate::job::{CommandLine, Label};
 use crate::os_error;
@@ -212,6 +212,9 @@ fn in_turn(
             .is_ok();
     }
     drop(ends);
+    if turn == Turn::Ours && (replaced || !lost.is_empty()) {
+        reports::prune(files, &fold.under_way, subject.reader.now);
+    }
     let mut lost = lost;
     let mut history_readable = readable;
     if !replaced && let Err(why) = append(files, &line) {

@@ -5,8 +5,9 @@ use crate::outcome;
 /// Collects bytes, and keeps the first and the last of them.
 #[derive(Debug)]
 pub struct Excerpt {
-    /// How many bytes are kept at most.
-    size: usize,
+    /// How many bytes are kept at most, at each end.
+    head_max: usize,
+    tail_max: usize,
     head: Vec<u8>,
     /// The last ones, as a ring once it is full.
     tail: Vec<u8>,
@@ -18,24 +19,29 @@ pub struct Excerpt {
 impl Excerpt {
     /// Keeps so many bytes, half of them at each end.
     pub fn new(size: usize) -> Self {
-        Self { size, head: Vec::new(), tail: Vec::new(), oldest: 0, total: 0 }
+        let tail_max = size / 2;
+        let head_max = size - tail_max;
+        Self { head_max, tail_max, head: Vec::new(), tail: Vec::new(), oldest: 0, total: 0 }
     }
 
     /// Adds bytes to the end.
     pub fn push(&mut self, bytes: &[u8]) {
         self.total = self.total.saturating_add(bytes.len() as u64);
-        let room = (self.size - self.size / 2).saturating_sub(self.head.len());
-        let (first, rest) = bytes.split_at(room.min(bytes.len()));
+        let room = self.head_max - self.head.len();
         // A vector doubles its room, and twice as much memory as was asked for would be touched.
-        self.head.reserve_exact(first.len());
+        if self.head.try_reserve_exact(room.min(bytes.len())).is_err() {
+            // Without memory for more this is where the first part ends.
+            self.head_max = self.head.len();
+        }
+        let (first, rest) = bytes.split_at((self.head_max - self.head.len()).min(bytes.len()));
         self.head.extend_from_slice(first);
         self.push_to_tail(rest);
     }
 
     /// Of so many bytes that come next, one after the other, how many of the first can be left out for certain.
     pub fn spare(&self, coming: usize) -> usize {
-        let has_head = self.head.len() == self.size - self.size / 2;
-        if has_head { coming.saturating_sub(self.size / 2) } else { 0 }
+        let has_head = self.head.len() == self.head_max;
+        if has_head { coming.saturating_sub(self.tail_max) } else { 0 }
     }
 
     /// Adds bytes that nobody has looked at. What was the last part until now is left out with them, so that it
@@ -47,15 +53,17 @@ impl Excerpt {
     }
 
     fn push_to_tail(&mut self, bytes: &[u8]) {
-        let size = self.size / 2;
+        if !bytes.is_empty() && self.tail.capacity() < self.tail_max {
+            // There is memory for all of it or nothing is kept there.
+            let has_room = self.tail.try_reserve_exact(self.tail_max).is_ok();
+            self.tail_max = if has_room { self.tail_max } else { 0 };
+        }
+        let size = self.tail_max;
         if size == 0 {
             return;
         }
         let bytes = &bytes[bytes.len().saturating_sub(size)..];
         let (filling, over) = bytes.split_at((size - self.tail.len()).min(bytes.len()));
-        if !filling.is_empty() && self.tail.capacity() == 0 {
-            self.tail.reserve_exact(size);
-        }
         self.tail.extend_from_slice(filling);
         let (to_end, from_start) = over.split_at((size - self.oldest).min(over.len()));
         self.tail[self.oldest..self.oldest + to_end.len()].copy_from_slice(to_end);

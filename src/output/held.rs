@@ -45,10 +45,11 @@ impl Held {
         let mut done = 0;
         if self.in_file == 0 {
             if self.memory.capacity() == 0 {
-                // Room that is not touched costs nothing; a vector that grows would be copied.
-                self.memory.reserve_exact(MEMORY_MAX);
+                // Room that is not touched costs nothing; a vector that grows would be copied. Without any,
+                // all of it goes to the file.
+                let _ = self.memory.try_reserve_exact(MEMORY_MAX);
             }
-            done = bytes.len().min(MEMORY_MAX - self.memory.len());
+            done = bytes.len().min(MEMORY_MAX.min(self.memory.capacity()) - self.memory.len());
             self.memory.extend_from_slice(&bytes[..done]);
         }
         if done == bytes.len() {
@@ -80,6 +81,11 @@ impl Held {
             }
         }
         (written, Ok(()))
+    }
+
+    /// Where what is behind the file begins: for who cannot read the file.
+    pub fn behind_file(&self) -> u64 {
+        self.memory.len() as u64 + self.in_file
     }
 
     /// Reads what is held from a place on; 0 at the end.

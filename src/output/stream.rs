@@ -28,6 +28,8 @@ const BUFFER: usize = 64 * 1024;
 const LEAST_SPARE: usize = 4096;
 /// How many steps a stream takes before the others, and signals, have their turn.
 const STEPS: usize = 32;
+/// How often in a row the same may be refused that the kernel has no reason to refuse.
+const REFUSALS_MAX: u32 = 100;
 
 /// A stream of output.
 pub(super) struct Stream {
@@ -53,6 +55,10 @@ pub(super) struct Stream {
     pub(super) loss: Option<Loss>,
     /// Why it could not be held back.
     pub(super) not_held: Option<io::Error>,
+    /// Why a part of what was held back is not shown.
+    pub(super) not_shown: Option<io::Error>,
+    /// How often in a row reading was refused.
+    refusals: u32,
 }
 
 enum Route {
@@ -114,6 +120,8 @@ impl Stream {
             last_step: Step::NoInput,
             loss: None,
             not_held: None,
+            not_shown: None,
+            refusals: 0,
         }
     }
 
@@ -128,7 +136,7 @@ impl Stream {
         fcntl(&source, FcntlArg::F_SETFL(OFlag::O_RDONLY | OFlag::O_NONBLOCK))?;
         self.source = Some(source);
         (self.taken, self.known, self.owed, self.is_enlarged) = (0, 0, 0, false);
-        self.loss = None;
+        (self.loss, self.refusals) = (None, 0);
         // That nobody took it from an earlier attempt is to be found out by this one as well.
         if matches!(self.route, Route::Nowhere) {
             self.route = Route::Pass;
@@ -235,7 +243,7 @@ impl Stream {
             return self.take_teed(observers);
         }
         if matches!(self.route, Route::Show(..)) {
-            return self.show_more(observers);
+            return self.show_more();
         }
         if matches!(self.route, Route::Pass)
             && self.can_tee
@@ -251,9 +259,22 @@ impl Stream {
         match self.take(BUFFER, observers) {
             Ok(0) => self.end(),
             Ok(count) => self.pass_on(count),
-            Err(Errno::EINTR) => Step::Done,
-            // EAGAIN; the read end of a pipe has no other errors.
-            Err(_) => Step::NoInput,
+            Err(error) => self.refused(error, observers),
+        }
+    }
+
+    /// What to do about an error of read(2) of the pipe. It has no others but EAGAIN and EINTR; if it had one
+    /// that lasts, nobody would ever come to the end of it.
+    fn refused(&mut self, error: Errno, observers: &mut Observers) -> Step {
+        if error == Errno::EINTR {
+            Step::Done
+        } else if error == Errno::EAGAIN {
+            Step::NoInput
+        } else if self.refusals < REFUSALS_MAX {
+            self.refusals += 1;
+            Step::NoInput
+        } else {
+            self.break_off(error, observers)
         }
     }
 
@@ -294,6 +315,7 @@ impl Stream {
         let Some(source) = &self.source else { return Ok(0) };
         self.buffer.resize(BUFFER, 0);
         let count = read(source, &mut self.buffer[..most.min(BUFFER)])?;
+        self.refusals = 0;
         observers.see(&self.buffer[..count]);
         self.count(count);
         Ok(count)
@@ -316,8 +338,7 @@ impl Stream {
     fn take_teed(&mut self, observers: &mut Observers) -> Step {
         match self.take(self.teed, observers) {
             Ok(count) => self.teed -= count,
-            // It is there, so it can be had.
-            Err(_) => return Step::NoInput,
+            Err(error) => return self.refused(error, observers),
         }
         Step::Done
     }
@@ -339,7 +360,7 @@ impl Stream {
     }
 
     /// Of what was held back, into the buffer.
-    fn show_more(&mut self, observers: &mut Observers) -> Step {
+    fn show_more(&mut self) -> Step {
         let Route::Show(held, at) = &mut self.route else { return Step::Done };
         self.buffer.resize(BUFFER, 0);
         match held.read(*at, &mut self.buffer) {
@@ -347,10 +368,14 @@ impl Stream {
             Ok(count) => {
                 *at += count as u64;
                 self.pending = 0..count;
+                self.refusals = 0;
             }
+            Err(_) if self.refusals < REFUSALS_MAX => self.refusals += 1,
             Err(error) => {
-                let error = Errno::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO));
-                return self.break_off(error, observers);
+                // What is behind the file is in memory.
+                *at = held.behind_file();
+                self.not_shown = Some(error);
+                self.refusals = 0;
             }
         }
         Step::Done

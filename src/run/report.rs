@@ -53,7 +53,11 @@ pub fn report(
         Some(output) => {
             let left = deadline.left();
             if is_to_be_shown(plan, &ended.run, &committed) {
-                output.show(&mut |arrived| obeyed(arrived, caller).is_some());
+                let shown = output.show(&mut |arrived| obeyed(arrived, caller).is_some());
+                if let Some(complaint) = shown {
+                    say(format_args!("{label}: {complaint}"));
+                    ended.problems.push(complaint);
+                }
             }
             // Whoever reads it takes the time that they take: it is not that of the sinks.
             Deadline::after(left)
@@ -86,9 +90,9 @@ fn keep_output(plan: &Plan, output: &mut Output, ended: &mut Ended) {
     // Of a run that was told to stop, or that failed, there is more to say than that.
     if ended.run.output_was_lost
         && ended.run.outcome == Outcome::Suspect
-        && let Some(reason) = &ended.run.reason
+        && let Some(why) = output.lost()
     {
-        say(format_args!("{}: {reason}", plan.job.label));
+        say(format_args!("{}: {why}", plan.job.label));
     }
     ended.run.output = finished.kept;
     ended.problems.extend(finished.complaints);

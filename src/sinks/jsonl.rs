@@ -5,7 +5,6 @@ mod line;
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,7 +43,9 @@ pub fn open(opening: &Opening<'_>) -> Result<Arc<dyn Sink>, String> {
     let target = opening.target;
     let place = match target.strip_prefix("fd:") {
         Some(number) => match (descriptor(number)?, opening.inherited) {
-            (Some(file), _) => Place::Shared(file),
+            (Some(Some(file)), _) => Place::Shared(file),
+            // It is there, and cannot be had at this moment: no reason not to run.
+            (Some(None), _) => Place::Closed,
             // Named for a whole host or by a cronward further out, whose job has closed it since: no
             // reason not to run this one.
             (None, true) => Place::Closed,
@@ -53,7 +54,8 @@ pub fn open(opening: &Opening<'_>) -> Result<Arc<dyn Sink>, String> {
             }
         },
         None if target == "stderr" => {
-            inherited(libc::STDERR_FILENO).ok().flatten().map_or(Place::Closed, |fd| Place::Shared(fd.into()))
+            let stderr = inherited(libc::STDERR_FILENO).ok().flatten();
+            stderr.map_or(Place::Closed, |fd| Place::Shared(fd.into()))
         }
         None if target.is_empty() => return Err("it has no target".to_owned()),
         None => Place::Path(target.into()),
@@ -61,10 +63,14 @@ pub fn open(opening: &Opening<'_>) -> Result<Arc<dyn Sink>, String> {
     Ok(Arc::new(Jsonl { name: format!("jsonl:{target}"), place }))
 }
 
-/// The open file that the caller left at this number; `None` if it left none.
-fn descriptor(number: &str) -> Result<Option<File>, String> {
-    let fd: Option<OwnedFd> = match number.parse() {
-        Ok(fd) if number.bytes().all(|byte| byte.is_ascii_digit()) => inherited(fd).ok().flatten(),
+/// The open file that the caller left at this number; `None` if it left none, `Some(None)` if there is no
+/// descriptor to be had for it.
+fn descriptor(number: &str) -> Result<Option<Option<File>>, String> {
+    let fd = match number.parse() {
+        Ok(fd) if number.bytes().all(|byte| byte.is_ascii_digit()) => match inherited(fd) {
+            Ok(fd) => fd,
+            Err(_) => return Ok(Some(None)),
+        },
         Ok(_) | Err(_) => return Err(format!("'{number}' is not the number of a descriptor")),
     };
     let Some(fd) = fd else { return Ok(None) };
@@ -72,7 +78,7 @@ fn descriptor(number: &str) -> Result<Option<File>, String> {
     if flags & OFlag::O_ACCMODE == OFlag::O_RDONLY {
         return Err(format!("fd {number} is not open for writing"));
     }
-    Ok(Some(fd.into()))
+    Ok(Some(Some(fd.into())))
 }
 
 impl Sink for Jsonl {

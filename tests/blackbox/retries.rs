@@ -48,6 +48,18 @@ fn the_last_attempt_says_how_the_run_ended() {
     assert_eq!(ran.end(), End::Signal(libc::SIGKILL), "{ran}");
 }
 
+/// Each attempt finds out by itself that nobody reads what it writes, as without a pipe in between; or it would
+/// write to nobody for ever.
+#[test]
+fn where_nobody_reads_the_output_every_attempt_dies_of_it() {
+    let host = Host::new();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let options = ["-l", "job", "--retries", "2", "--retry-delay", "1ms", "--capture", "1KiB"];
+    let ran = host.wrap(&options, "echo x >>ran; exec yes").stdout(writer).run();
+    assert_eq!((ran.end(), ran_as(&host).len()), (End::Signal(libc::SIGPIPE), 3), "{ran}");
+}
+
 /// What cannot be started now could not be a moment later either; the command's own 127 may be another's.
 #[test]
 fn a_command_that_cannot_be_started_is_not_tried_again_but_its_own_statuses_are() {

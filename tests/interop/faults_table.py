@@ -31,8 +31,8 @@ ERRNOS = {
     "mremap": ("ENOMEM",),
     # Files.
     "access": ("EACCES", "EIO", "ENOMEM"),
-    "dup2": ("EBUSY", "EINTR", "EMFILE"),
-    "dup3": ("EBUSY", "EINTR", "EMFILE"),
+    "dup2": ("EBUSY", "EINTR"),
+    "dup3": ("EBUSY", "EINTR"),
     "fchmod": ("EIO", "EPERM", "EROFS"),
     "fchmodat2": ("EIO", "ENOSYS", "EPERM"),
     "fcntl": ("EIO",),
@@ -40,17 +40,21 @@ ERRNOS = {
     "fcntl F_OFD_GETLK": ("EIO", "ENOLCK"),
     "fcntl F_OFD_SETLK": ("EAGAIN", "EINTR", "EIO", "ENOLCK"),
     "fcntl F_OFD_SETLKW": ("EDEADLK", "EINTR", "EIO", "ENOLCK"),
+    "fcntl F_SETPIPE_SZ": ("EBUSY", "ENOMEM", "EPERM"),
     "fdatasync": ("EINTR", "EIO", "ENOSPC"),
+    "flock": ("EAGAIN", "EINTR", "ENOLCK"),
     "fstat": ("EIO", "ENOMEM"),
     "fsync": ("EINTR", "EIO", "ENOSPC"),
     "getcwd": ("EACCES", "ENOENT", "ENOMEM"),
     "getdents64": ("EIO", "ENOENT"),
     "ioctl": ("EIO", "ENOTTY"),
+    "kcmp": ("ENOSYS", "EPERM"),
     "lseek": ("EIO",),
     "lstat": ("EACCES", "EIO", "ENOMEM"),
     "mkdirat": ("EACCES", "EIO", "ENOMEM", "ENOSPC", "EROFS"),
     "newfstatat": ("EACCES", "EIO", "ENOMEM"),
     "open": ("EACCES", "EINTR", "EIO", "EMFILE", "ENFILE", "ENOMEM"),
+    "open O_TMPFILE": ("EACCES", "EINTR", "EIO", "EISDIR", "EMFILE", "ENFILE", "ENOMEM", "ENOSPC", "EOPNOTSUPP"),
     "openat": ("EACCES", "EINTR", "EIO", "EMFILE", "ENFILE", "ENOMEM", "ENOSPC", "EROFS"),
     "pipe2": ("EMFILE", "ENFILE"),
     "pread64": ("EINTR", "EIO"),
@@ -59,8 +63,10 @@ ERRNOS = {
     "readlink": ("EACCES", "EIO", "ENOMEM"),
     "readv": ("EAGAIN", "EINTR", "EIO"),
     "renameat": ("EACCES", "EIO", "ENOMEM", "ENOSPC", "EROFS"),
+    "signalfd4": ("EMFILE", "ENFILE", "ENODEV", "ENOMEM", "ENOSYS"),
     "stat": ("EACCES", "EIO", "ENOMEM"),
     "statx": ("EACCES", "EIO", "ENOMEM", "ENOSYS"),
+    "tee": ("EAGAIN", "EINTR", "EINVAL", "ENOMEM", "EPIPE"),
     "unlink": ("EACCES", "EIO", "EROFS"),
     "unlinkat": ("EACCES", "EIO", "EROFS"),
     "write": ("EAGAIN", "EINTR", "EIO", "ENOSPC", "EPIPE"),
@@ -97,10 +103,21 @@ ERRNOS = {
     ),
 }
 
+# What is most likely of them, or has most consequences.
+COMMON = ("EAGAIN", "EINTR", "EIO", "EINVAL", "EMFILE", "ENOLCK", "ENOSPC", "EPIPE", "ECONNREFUSED")
+
 # The command: says that it has run, writes to both streams, and fails, so that there is an alert to tell.
 OUT, ERR, FAILED = b"first\nsecond, and no end", b"a word\nand another\n", 7
 JOB = "echo ran >>ran; printf 'first\\nsecond, and no end'; printf 'a word\\nand another\\n' >&2; "
 LINE = f"{JOB}exit {FAILED}"
+# The same, with a word before it, so that the order can be seen; that ends well when it is run again; and much of it.
+CROSSED = f"printf 'a word\\nand another\\n' >&2; {LINE}"
+LAST = "{ read a && read b; } <ran || exit %d" % FAILED
+AGAIN = f"{JOB}{LAST}"
+RETRIES = ("--retries", "3", "--retry-delay", "3ms")
+# More than is held in memory.
+MANY = bytes(1_200_000)
+MUCH = f"dd if=/dev/zero bs={len(MANY)} count=1 >&2 2>/dev/null; "
 REPORT = '[ -z "$CRONWARD_RUN_REPORT" ] || printf "rows=3\\ntag:a=b\\nbad\\n" >"$CRONWARD_RUN_REPORT"; '
 
 
@@ -124,8 +141,21 @@ class Feature:
     most: int = 20
     # Longest time in seconds that it may take beside the flush deadline.
     longer: float = 0
+    # Only the errors in `COMMON`, of each call but the first of its name.
+    brief: bool = False
+    # What the command's stdout and stderr are; see `Ground.execute`.
+    streams: str = "files"
+    # How often the command is run, and what all of that comes to.
+    attempts: int = 1
+    out: bytes = OUT
+    err: bytes = ERR
+    # What one attempt would come to if it were not held back.
+    shown: tuple = None
 
 
+# Where a run takes long by what it is about (limits, a closed port, much output), of each call only the first and the
+# last are made to fail, and from the second on only with what is in `COMMON`. What passes output on has more calls and is
+# run in many ways: the rarer errors are tried on the first of each name only.
 FEATURES = (
     Feature("a first run", earlier=0),
     Feature("a later run"),
@@ -134,19 +164,21 @@ FEATURES = (
     Feature("a limit that is not reached", ("--timeout", "1h")),
     Feature(
         "a limit that is reached",
-        ("--timeout", "60ms", "--kill-after", "100ms"),
+        ("--timeout", "80ms", "--kill-after", "100ms"),
         f"{JOB}exec sleep 7",
         124,
         longer=0.2,
-        most=2,
+        most=1,
+        brief=True,
     ),
     Feature(
         "a limit that needs KILL",
-        ("--timeout", "60ms", "--kill-after", "40ms"),
+        ("--timeout", "80ms", "--kill-after", "20ms"),
         f"trap '' TERM; {JOB}exec sleep 7",
         124,
         longer=0.2,
-        most=2,
+        most=1,
+        brief=True,
     ),
     Feature("a lock that is free", ("--lock",)),
     Feature("a lock that is free for the first time", ("--lock",), earlier=0),
@@ -163,8 +195,9 @@ FEATURES = (
     # It is tried until the deadline.
     Feature(
         "ping at a closed port",
-        ("--sink", "ping:http://127.0.0.1:{closed}/x", "--flush-deadline", "150ms"),
-        most=2,
+        ("--sink", "ping:http://127.0.0.1:{closed}/x", "--flush-deadline", "40ms"),
+        most=1,
+        brief=True,
     ),
     Feature("--config FILE", ("--config", "config.toml")),
     Feature(
@@ -185,6 +218,46 @@ FEATURES = (
     ),
     Feature("--summary", ("--summary", "always")),
     Feature("a journal that is compacted", padding=100_000),
+    Feature("--retries", (*RETRIES,), AGAIN, 0, attempts=2, out=OUT * 2, err=ERR * 2, brief=True),
+    Feature("--jitter", ("--jitter", "5ms"), most=2),
+    Feature("--capture to files", ("--capture", "16B"), most=8, brief=True),
+    Feature("--capture to a pipe", ("--capture", "16B"), streams="pipe", most=8, brief=True),
+    Feature("--capture to one file", ("--capture", "16B"), CROSSED, streams="one", out=ERR + OUT + ERR, err=b"", brief=True),
+    Feature("--capture of a success", ("--capture", "16B"), f"{JOB}exit 0", 0, most=4, brief=True),
+    Feature("--quiet of a failure", ("--quiet",), most=8, brief=True),
+    Feature("--quiet of a success", ("--quiet",), f"{JOB}exit 0", 0, err=b"", shown=(OUT, ERR), most=8, brief=True),
+    Feature("--quiet=alert", ("--quiet=alert", "--alert-after", "9"), err=b"", shown=(OUT, ERR), most=4, brief=True),
+    # Large enough for memory of its own, and for the file that it is held back in.
+    Feature(
+        "--quiet of much", ("--quiet", "--capture", "4MiB"), f"{MUCH}{LINE}", err=MANY + ERR, most=2, brief=True
+    ),
+    Feature(
+        "--quiet of much and a success",
+        ("--quiet",),
+        f"{MUCH}{JOB}exit 0",
+        0,
+        err=b"",
+        shown=(OUT, MANY + ERR),
+        most=2,
+        brief=True,
+    ),
+    # In the directory that each run has a copy of.
+    Feature("a first --log-dir", ("--log-dir", "state/logs/here"), earlier=0, most=8, brief=True),
+    Feature("--log-keep", ("--log-dir", "state/logs", "--log-keep", "1,1d,1MiB"), earlier=2, most=8, brief=True),
+    Feature(
+        "all of these and --retries",
+        (*RETRIES, "--quiet", "--capture", "16B", "--log-dir", "state/logs", "--log-when", "failed"),
+        f"{CROSSED.rpartition(';')[0]}; {LAST}",
+        0,
+        earlier=0,
+        streams="one",
+        attempts=2,
+        out=b"",
+        err=b"",
+        shown=(ERR + OUT + ERR, b""),
+        most=4,
+        brief=True,
+    ),
 )
 
 
@@ -199,6 +272,12 @@ class Exemption:
     says: str
     reason: str
 
+
+# What is found where output could not be written on, and what is said of it where stderr takes that.
+CUT = r"changed: status (7|125|-13), run once, "
+# That nobody reads what was written is no loss, as where the pipe had been the command's own.
+CUT_BY_PIPE = r"changed: status (0|7|-13), run once, "
+CUT_AND_SAID = rf"{CUT}.*(its output was lost|stderr b'')"
 
 EXEMPTIONS = (
     Exemption(
@@ -216,5 +295,39 @@ EXEMPTIONS = (
         r"panicked: status 7, run once",
         "The HTTP library's resolver has a thread of its own and panics if there is none to be had. The panic is caught"
         " and the job not affected; it costs the check-in, and one line more on stderr.",
+    ),
+    *(
+        Exemption(
+            calls,
+            errnos,
+            features,
+            says,
+            "The caller's stdout or stderr cannot be written to. The command would have had that error itself; so its"
+            " pipe is closed, and it dies of SIGPIPE, or if it had ended well by then the status is 125.",
+        )
+        for features in ("--capture to *", "--capture of *", "--quiet of a failure", "--quiet of much", "*--log-*")
+        for calls, errnos, says in ((("write",), ("EIO", "ENOSPC"), CUT_AND_SAID), (("write",), ("EPIPE",), CUT_BY_PIPE))
+    ),
+    Exemption(
+        ("pread64",),
+        ("EIO",),
+        "--quiet of much",
+        r"changed: status 7, run once, .*a part of the output that was held back is lost",
+        "A disk never gives back what was put there. What is not there is shown, and the loss is said.",
+    ),
+    Exemption(
+        ("tee",),
+        ("EPIPE",),
+        "--capture to a pipe",
+        CUT_BY_PIPE,
+        "The same of a pipe that nobody reads any more.",
+    ),
+    Exemption(
+        ("read",),
+        ("EIO",),
+        "*",
+        CUT_AND_SAID.replace("run once", r"run (once|\d times)"),
+        "What read(2) will never take out of a pipe nobody can have. It has no such error for a pipe, but there must be"
+        " an end to it; such a run is suspect, and tried again.",
     ),
 )

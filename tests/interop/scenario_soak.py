@@ -23,17 +23,28 @@ INSTANTS = 0.012
 MARKER = "CRONWARD_INTEROP_SOAK"
 
 # Says that it ran, and reports if it ends with 7; one in three stays for a while, in which it can be stopped and
-# killed.
+# killed. What it writes ends it by SIGPIPE where that passes through a cronward that has been killed.
 JOB = (
-    '[ $2 != 7 ] || echo n=1 >"$CRONWARD_RUN_REPORT"; echo "$CRONWARD_RUN_ID" >>{here}/ran; echo $$ >{here}/pid.$0; '
+    '[ $2 != 7 ] || echo n=1 >"$CRONWARD_RUN_REPORT"; echo "$CRONWARD_RUN_ID $CRONWARD_RUN_ATTEMPT" >>{here}/ran; '
+    'echo $$ >{here}/pid.$0; echo out; echo err >&2; [ "$3" = 0 ] || head -c "$3" /dev/zero; '
     '[ "$1" = 0 ] || sleep "$1"; exit "$2"'
 )
+LOG_FILES = 20
+# More than is held in memory.
+MUCH = str(1_200_000)
+OPTIONS_OF_LOGS = ("--log-dir", "logs", "--log-keep", str(LOG_FILES))
+OPTIONS_OF_RETRIES = ("--retries", "1", "--retry-delay", "1ms")
 OPTIONS = (
     ((), 10),
     (("--lock",), 3),
     (("--lock", "--lock-wait", "20ms"), 1),
     (("--timeout", "5ms", "--kill-after", "5ms"), 2),
     (("--own-group",), 1),
+    (("--capture", "1KiB"), 2),
+    (("--quiet",), 2),
+    (OPTIONS_OF_LOGS, 2),
+    (OPTIONS_OF_RETRIES, 2),
+    ((*OPTIONS_OF_RETRIES, *OPTIONS_OF_LOGS, "--quiet", "--capture", "8B"), 1),
 )
 # What comes: to cronward, to the job, or nothing.
 SIGNALS = (
@@ -59,6 +70,8 @@ def run(world):
         soak.go()
         with world.report.check("a last run records all that died"):
             soak.close_accounts()
+        with world.report.check("reports that came too late go, a day later, with the next run that is found dead"):
+            soak.find_reports_a_day_later()
         look(world, soak, list(generations.lines()), len(generations.files))
 
 
@@ -71,16 +84,19 @@ class Soak:
         self.here = world.directory("soak")
         self.state = os.path.join(self.here, "state")
         self.directory = os.path.join(self.state, "jobs", LABEL)
+        self.temporary = os.path.join(self.here, "tmp")
+        os.makedirs(self.temporary)
+        self.strangers = nameless()
         self.environment = {
-            **{"PATH": os.environ["PATH"], "HOME": self.here, "LC_ALL": "C"},
+            **{"PATH": os.environ["PATH"], "HOME": self.here, "LC_ALL": "C", "TMPDIR": self.temporary},
             **{"CRONWARD_STATE_DIR": self.state, MARKER: str(os.getpid())},
         }
         self.begun = 0
         self.ends = collections.Counter()
         self.lock = threading.Lock()
 
-    def argv(self, options, number, stay="0", status="0"):
-        command = ["/bin/sh", "-c", JOB.format(here=self.here), str(number), stay, status]
+    def argv(self, options, number, stay="0", status="0", much="0"):
+        command = ["/bin/sh", "-c", JOB.format(here=self.here), str(number), stay, status, much]
         return [self.world.binary, "-l", LABEL, "--alert-after", "100", "--sink", "none", *options, "--", *command]
 
     def start(self, *arguments):
@@ -113,7 +129,8 @@ class Soak:
             stay = draws.choice(("0", "0", "0.005"))
             status = str(draws.choice((0, 0, 0, 1, 7, 124)))
             what, instant = pick(draws, SIGNALS), draws.uniform(0, INSTANTS)
-            process = self.start(options, number, stay, status)
+            much = draws.choice(("0", "0", MUCH)) if "--quiet" in options else "0"
+            process = self.start(options, number, stay, status, much)
             if what is not None:
                 time.sleep(instant)
                 self.send(process, number, *what)
@@ -160,6 +177,42 @@ class Soak:
             return not last_fold(os.path.join(self.directory, "runs.jsonl")).get("under_way")
 
         wait_until("all accounts are closed", closed, 60)
+
+    def reports(self):
+        return [name for name in os.listdir(self.directory) if name.startswith("report-")]
+
+    def find_reports_a_day_later(self):
+        """Reports of jobs whose cronward was killed, and which were found dead before they wrote them."""
+        late = self.reports()
+        print(f"        {len(late)} reports came too late", flush=True)
+        for name in late:
+            long_ago = time.time() - 2 * 24 * 60 * 60
+            os.utime(os.path.join(self.directory, name), (long_ago, long_ago))
+        pid_file = os.path.join(self.here, f"pid.{WORKERS}")
+        os.remove(pid_file)
+        process = self.start((), WORKERS, "0.05")
+        wait_until("the job runs", lambda: os.path.exists(pid_file), 30)
+        process.kill()
+        process.wait()
+        self.begun += 1
+        self.close_accounts()
+        equal(self.reports(), [], "reports")
+
+
+def nameless():
+    """Files that cronward makes where it cannot make one without a name."""
+    return {
+        os.path.join(place, name)
+        for place in ("/tmp", "/var/tmp")
+        for name in os.listdir(place)
+        if name.startswith(".cronward-")
+    }
+
+
+def once(log):
+    """Whether that is the output of a job, or the beginning of it; of both attempts, if there were two."""
+    whole = [b"out\nerr\n" + bytes(int(much)) for much in ("0", MUCH)]
+    return any((first + second).startswith(log) for first in whole for second in whole)
 
 
 def pick(draws, weighted):
@@ -249,9 +302,10 @@ def look(world, soak, lines, generations):
         equal([run for run, found in forms.items() if len(found) > 1], [], "ended twice")
     with check("every job that ran is on record, once, and none ran twice"):
         with open(os.path.join(soak.here, "ran"), encoding="ascii") as file:
-            ran = collections.Counter(file.read().split())
-        equal([run for run, times in ran.items() if times > 1], [], "ran twice")
-        equal(sorted(ran.keys() - started), [], "ran and were not on record")
+            attempts = collections.Counter(file.read().splitlines())
+        equal([attempt for attempt, times in attempts.items() if times > 1], [], "ran twice")
+        equal(sorted({attempt.split()[0] for attempt in attempts} - started), [], "ran and were not on record")
+        assert any(attempt.endswith(" 2") for attempt in attempts), "none was run again"
     with check("the totals count every run once, and `status` can be read"):
         totals = last_fold(os.path.join(soak.directory, "runs.jsonl"))["totals"]
         equal(totals, dict(outcomes), "totals")
@@ -265,6 +319,14 @@ def look(world, soak, lines, generations):
     with check("no process, no lock and no file is left but the state"):
         equal(soak.left(), [], "processes")
         equal(soak.start(("--lock", "--lock-exit", "99"), WORKERS).wait(60), 0, "status of a run with --lock")
-        # A job whose cronward was killed, and which was found so before it wrote its report, leaves that behind.
-        late = {name for run in ended if ended[run] == "interrupted" for name in [f"report-{run}"]}
-        equal(set(os.listdir(soak.directory)) - late, FILES, "files")
+        equal(set(os.listdir(soak.directory)), FILES, "files")
+        equal(os.listdir(soak.temporary), [], "files in TMPDIR")
+        equal(sorted(nameless() - soak.strangers), [], "files in /tmp, /var/tmp")
+    with check("of the logs so many are left as are to be kept, each the beginning of an output"):
+        logs = os.path.join(soak.here, "logs", LABEL)
+        assert len(os.listdir(logs)) >= LOG_FILES, f"too few for this to show anything: {os.listdir(logs)}"
+        equal(soak.start(OPTIONS_OF_LOGS, WORKERS).wait(60), 0, "status of a run with --log-dir")
+        equal(len(os.listdir(logs)), LOG_FILES, "files")
+        for name in os.listdir(logs):
+            with open(os.path.join(logs, name), "rb") as file:
+                equal(once(file.read()), True, f"whether '{name}' holds what was written, perhaps twice, perhaps in part")

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 
+import terminal_output
 from process import wait_until
 from report import equal
 from terminal import (
@@ -107,6 +108,7 @@ def run(world):
     end_of_session(stage)
     programs(stage)
     password(stage)
+    terminal_output.run(stage)
 
 
 def keys(stage):

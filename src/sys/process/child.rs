@@ -28,6 +28,9 @@ pub(super) struct Task<'a> {
     pub(super) error: c_int,
 }
 
+/// How often a descriptor is put in its place before that is given up.
+const DUP_ATTEMPTS: u32 = 100;
+
 /// The child's first and last function.
 pub(super) extern "C" fn run(task: *mut c_void) -> c_int {
     // SAFETY: the parent passes a live Task and is stopped until this process has executed or ended.
@@ -51,7 +54,10 @@ unsafe fn prepare(exec: &Exec<'_>) {
         }
         for (standard, given) in (0..).zip(&exec.stdio) {
             if let Some(given) = given {
-                libc::dup2(given.as_raw_fd(), standard);
+                // EINTR, and EBUSY where another thread opens a file at this instant (dup(2)): they pass. With
+                // one of its two descriptors the command would write past the other.
+                let taken = || libc::dup2(given.as_raw_fd(), standard) >= 0;
+                let _ = (0..DUP_ATTEMPTS).any(|_| taken());
             }
         }
         if let Some(words) = &exec.last_words.journal {
