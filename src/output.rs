@@ -25,7 +25,7 @@ use crate::sys::signals::{self, Arrived};
 use destination::Destination;
 use excerpt::Excerpt;
 use log::LogFile;
-use stream::{Stream, Want};
+use stream::{Loss, Stream, Want};
 
 /// How long a process that the command has left behind, and that still has the pipe, is listened to.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -88,12 +88,9 @@ impl Output {
         }
         let mut complaints = Vec::new();
         let found = Destination::of(STDOUT_FILENO)
-            .and_then(|stdout| Destination::of(STDERR_FILENO).map(|stderr| (stdout, stderr)));
-        // All or none: with one of two the order would be strange.
-        let (stdout, stderr) = found.unwrap_or_else(|error| {
-            complaints.push(format!("the output is not captured: {}", os_error::words_of(&error)));
-            (None, None)
-        });
+            .and_then(|stdout| Ok((stdout, Destination::of(STDERR_FILENO)?)))
+            .inspect_err(|&error| complaints.push(not_captured(error)));
+        let (stdout, stderr) = found.unwrap_or_default();
         let are_one = match (&stdout, &stderr) {
             (Some(stdout), Some(stderr)) => same_open_file(stdout.fd(), stderr.fd()),
             _ => false,
@@ -134,7 +131,7 @@ impl Output {
                 Ok(end) => self.streams[at].end = Some(end),
                 // All or none: with one of two the order would be strange.
                 Err(error) => {
-                    self.complaints.push(format!("the output is not captured: {}", os_error::words(error)));
+                    self.complaints.push(not_captured(error));
                     for flow in &mut self.streams {
                         flow.end = None;
                         flow.stream.close();
@@ -182,14 +179,17 @@ impl Output {
             flow.stream.advance(observers);
         }
         let mut limit = limit(streams);
-        let mut waited_for = Vec::with_capacity(3);
+        let mut waited_for = Vec::with_capacity(5);
         match &*signals {
             Some(signals) => waited_for.push(PollFd::new(signals.as_fd(), PollFlags::POLLIN)),
             None => limit = Some(limit.map_or(SLICE, |limit| limit.min(SLICE))),
         }
         for flow in &*streams {
             match flow.stream.want() {
-                Want::Input(source) => waited_for.push(PollFd::new(source, PollFlags::POLLIN)),
+                Want::Input(source, readers) => {
+                    waited_for.push(PollFd::new(source, PollFlags::POLLIN));
+                    waited_for.extend(readers.map(|fd| PollFd::new(fd, PollFlags::empty())));
+                }
                 Want::Room(to) => waited_for.push(PollFd::new(to, PollFlags::POLLOUT)),
                 Want::Turn => limit = Some(Duration::ZERO),
                 Want::Nothing => {}
@@ -205,6 +205,10 @@ impl Output {
         if poll(&mut waited_for, timeout).is_err_and(|error| error != Errno::EINTR) {
             std::thread::sleep(Duration::from_millis(1));
         }
+        let is_wrong = |polled: &PollFd<'_>| polled.revents().is_some_and(|r| r.contains(PollFlags::POLLERR));
+        if waited_for.iter().any(is_wrong) {
+            streams.iter_mut().for_each(|flow| flow.stream.look_for_readers());
+        }
         signals::next(Some(Duration::ZERO))
     }
 
@@ -215,6 +219,8 @@ impl Output {
     ///
     /// False if it was cut short.
     pub fn drain(&mut self, patience: Option<Deadline>, stops: &mut dyn FnMut(Arrived) -> bool) -> bool {
+        // Of a command that was never started we have the other end.
+        self.connected();
         let others = Deadline::after(DRAIN);
         let limit = |streams: &[Flow]| {
             if streams.iter().any(|flow| flow.stream.owes()) {
@@ -229,7 +235,7 @@ impl Output {
         let in_full = self.turn_until_over(&limit, stops);
         for flow in &mut self.streams {
             self.is_incomplete |= flow.stream.is_open();
-            flow.stream.close();
+            flow.stream.give_up();
         }
         in_full
     }
@@ -277,11 +283,14 @@ impl Output {
     /// Why output was lost that the command believes to have written: in words; `None` if none was. That
     /// nobody reads a pipe any more is no loss, but what was to be.
     pub fn lost(&self) -> Option<String> {
-        let broken = self.streams.iter().filter_map(|flow| Some((flow, flow.stream.broken?)));
-        let mut lost = broken.filter(|(_, error)| *error != Errno::EPIPE);
-        lost.next().map(|(flow, error)| {
+        self.streams.iter().find_map(|flow| {
             let name = if flow.numbers.contains(&1) { "stdout" } else { "stderr" };
-            format!("its output was lost: cannot write to {name}: {}", os_error::words(error))
+            let why = match flow.stream.loss? {
+                Loss::Error(Errno::EPIPE) => return None,
+                Loss::Error(error) => format!("cannot write to {name}: {}", os_error::words(error)),
+                Loss::NoTime => format!("{name} was not read in time"),
+            };
+            Some(format!("its output was lost: {why}"))
         })
     }
 
@@ -303,4 +312,8 @@ impl Output {
         let kept = KeptOutput { excerpt: observers.excerpt.map(Excerpt::finish), log };
         Finished { kept, complaints, remarks }
     }
+}
+
+fn not_captured(error: Errno) -> String {
+    format!("the output is not captured: {}", os_error::words(error))
 }

@@ -126,14 +126,14 @@ fn obeyed(Arrived { signal, .. }: Arrived, caller: SignalState) -> Option<Signal
 
 /// Puts together what is known of the run.
 fn conclude(plan: &Plan, id: RunId, started_at: Timestamp, attempted: Attempted) -> Ended {
-    let Attempted { earlier, last, judged, attempts, wall_time, usage } = attempted;
+    let Attempted { earlier, last, judged, attempts, wall_time, ended_at, usage } = attempted;
     let mut problems = plan.problems.clone();
     problems.extend(judged.complaints);
     let run = Run {
         id,
         parent: plan.parent,
         started_at,
-        ended_at: Some(Timestamp::now()),
+        ended_at: Some(ended_at),
         wall_time,
         pid: last.pid,
         attempts,

@@ -3,28 +3,39 @@
 //! belongs to the open file and would make the writes of all others fail.
 
 use std::fs::{File, OpenOptions};
-use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
 use nix::errno::Errno;
-use nix::fcntl::{SpliceFFlags, tee};
+use nix::fcntl::{FcntlArg, SpliceFFlags, fcntl, tee};
 use nix::libc::{self, c_int};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, send};
 use nix::sys::stat::{SFlag, fstat};
+use nix::sys::statfs::{FsType, fstatfs};
 use nix::unistd::{isatty, write};
 
-use crate::sys::descriptor::inherited;
+use crate::sys::descriptor::{inherited, unread};
 
-/// The most that is written at once to a terminal that poll(2) calls writable: it says so only when there is
-/// room for this much (n_tty of Linux, WAKEUP_CHARS).
-const TERMINAL_PIECE: usize = 256;
+/// The most that is written at once to a terminal that poll(2) calls writable, in bytes: it says so as long as
+/// there is any room, and behind the first character there may be none (n_tty.c and pty.c of Linux).
+const TERMINAL_PIECE: usize = 1;
+/// What a buffer of a pipe holds, in bytes; where pages are larger, a part of one.
+const PIPE_BUFFER: usize = 4096;
+/// How much a pipe holds that nobody has enlarged, in bytes.
+const PIPE_DEFAULT: usize = 16 * PIPE_BUFFER;
+/// The file system of pipes without a name (linux/magic.h, PIPEFS_MAGIC).
+const PIPE_FS: FsType = FsType(0x5049_5045);
 
 /// A descriptor that output goes on to.
 #[derive(Debug)]
 pub struct Destination {
     fd: OwnedFd,
     manner: Manner,
+    /// How many bytes there is room for, if it is a pipe.
+    capacity: Option<usize>,
+    /// Whether nobody will read it again once nobody does: so of a pipe, unless it has a name (fifo(7)).
+    is_abandoned_for_good: bool,
 }
 
 /// How it is written to without waiting.
@@ -44,8 +55,8 @@ impl Destination {
     /// The one that the caller left at this number; `None` if it left none there.
     ///
     /// # Errors
-    /// Those of [`inherited`].
-    pub fn of(number: c_int) -> io::Result<Option<Self>> {
+    /// EMFILE: there is one, and no descriptor to be had for it.
+    pub fn of(number: c_int) -> nix::Result<Option<Self>> {
         let Some(fd) = inherited(number)? else { return Ok(None) };
         let kind = fstat(&fd)
             .map_or(SFlag::S_IFREG, |found| SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT);
@@ -58,12 +69,27 @@ impl Destination {
         } else {
             Manner::Plain
         };
-        Ok(Some(Self { fd, manner }))
+        let capacity = if kind == SFlag::S_IFIFO { fcntl(&fd, FcntlArg::F_GETPIPE_SZ).ok() } else { None };
+        let capacity = capacity.and_then(|bytes| usize::try_from(bytes).ok());
+        let is_abandoned_for_good =
+            kind == SFlag::S_IFIFO && fstatfs(&fd).is_ok_and(|system| system.filesystem_type() == PIPE_FS);
+        Ok(Some(Self { fd, manner, capacity, is_abandoned_for_good }))
     }
 
     /// The descriptor, to be waited for.
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+
+    /// The descriptor, to be waited for by poll(2) without any event until nobody reads it any more (POLLERR);
+    /// `None` where that cannot be told, or need not be for good.
+    pub fn readers(&self) -> Option<BorrowedFd<'_>> {
+        self.is_abandoned_for_good.then(|| self.fd())
+    }
+
+    /// Whether nobody reads it any more, and nobody will.
+    pub fn is_abandoned(&self) -> bool {
+        self.readers().is_some_and(|fd| shows(fd, PollFlags::empty(), PollFlags::POLLERR))
     }
 
     /// Writes what there is room for.
@@ -78,10 +104,24 @@ impl Destination {
             }
             Manner::Reopened(own) => write(own, bytes),
             Manner::Piecewise(most) => {
+                let any = PollFlags::POLLOUT | PollFlags::POLLERR | PollFlags::POLLHUP;
+                if !shows(self.fd(), PollFlags::POLLOUT, any) {
+                    return Err(Errno::EAGAIN);
+                }
                 // Somebody else may have been faster since; then this waits, as the command would.
                 write(&self.fd, &bytes[..bytes.len().min(*most)])
             }
         }
+    }
+
+    /// Whether that much, which stands in a pipe, is to go on by [`Self::tee`]. What tee(2) hands on takes
+    /// buffers of its own in the reader's pipe, of which that has 16 (pipe(7)), and a few short lines would fill
+    /// it that write(2) joins into one buffer: the command would have to wait where it would not by itself. So
+    /// only into a pipe that has been read empty, or when there is more than a pipe commonly has room for.
+    pub fn is_for_tee(&self, waiting: usize) -> bool {
+        let Some(capacity) = self.capacity.filter(|_| waiting >= PIPE_BUFFER) else { return false };
+        let ahead = unread(self.fd());
+        ahead == 0 || ahead + waiting >= capacity.min(PIPE_DEFAULT)
     }
 
     /// Copies what stands in a pipe, and leaves it there; without a copy in memory, where the kernel can.
@@ -96,6 +136,13 @@ impl Destination {
             }
         }
     }
+}
+
+/// Whether poll(2) says one of these of a descriptor right now, if asked for those events.
+fn shows(fd: BorrowedFd<'_>, asked: PollFlags, any: PollFlags) -> bool {
+    let mut polled = [PollFd::new(fd, asked)];
+    poll(&mut polled, PollTimeout::ZERO).is_ok_and(|count| count > 0)
+        && polled[0].revents().is_some_and(|found| found.intersects(any))
 }
 
 /// A description of our own of the open file at this number (proc(5), /proc/PID/fd), on which O_NONBLOCK

@@ -29,6 +29,7 @@ const REFUSALS_MAX: u32 = 100;
 pub(super) struct Stream {
     /// Our end of the pipe; `None`: there is nothing more to come.
     source: Option<OwnedFd>,
+    to: Destination,
     route: Route,
     buffer: Vec<u8>,
     /// What of the buffer is still to be written.
@@ -41,8 +42,8 @@ pub(super) struct Stream {
     /// What was in the pipe when the command ended, by the count of bytes that were taken.
     owed: u64,
     last_step: Step,
-    /// Why what came last could not go on.
-    pub(super) broken: Option<Errno>,
+    /// Why what the command has written in this attempt has not all gone on.
+    pub(super) loss: Option<Loss>,
     /// Why it could not be held back.
     pub(super) not_held: Option<io::Error>,
     /// Why a part of what was held back is not shown.
@@ -53,21 +54,28 @@ pub(super) struct Stream {
 
 enum Route {
     /// It goes on at once.
-    Pass(Destination),
+    Pass,
     /// It is held back.
-    Hold(Held, Destination),
+    Hold(Held),
     /// What was held back goes on from here, and all that comes behind it.
-    Show(Held, u64, Destination),
-    /// Nobody takes it any more. The next attempt of the command has to find that out anew.
-    Broken(Destination),
-    /// Between two of the others.
+    Show(Held, u64),
+    /// Nobody takes it any more, in this attempt.
     Nowhere,
+}
+
+/// Why output has not gone on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// It could not be written, with this error.
+    Error(Errno),
+    /// There was no room for it for as long as there was time.
+    NoTime,
 }
 
 /// What a stream waits for.
 pub(super) enum Want<'a> {
-    /// Something to come.
-    Input(BorrowedFd<'a>),
+    /// Something to come, or that nobody reads it any more where it goes.
+    Input(BorrowedFd<'a>, Option<BorrowedFd<'a>>),
     /// Room where it goes.
     Room(BorrowedFd<'a>),
     /// Another turn.
@@ -79,17 +87,18 @@ pub(super) enum Want<'a> {
 impl Stream {
     /// What goes on at once to where the caller left it.
     pub(super) fn passing(to: Destination) -> Self {
-        Self::new(Route::Pass(to))
+        Self::new(to, Route::Pass)
     }
 
     /// What is held back for now; in memory, and in one of these directories.
     pub(super) fn holding(to: Destination, places: Vec<PathBuf>) -> Self {
-        Self::new(Route::Hold(Held::new(places), to))
+        Self::new(to, Route::Hold(Held::new(places)))
     }
 
-    fn new(route: Route) -> Self {
+    fn new(to: Destination, route: Route) -> Self {
         Self {
             source: None,
+            to,
             route,
             buffer: Vec::new(),
             pending: 0..0,
@@ -98,7 +107,7 @@ impl Stream {
             taken: 0,
             owed: 0,
             last_step: Step::NoInput,
-            broken: None,
+            loss: None,
             not_held: None,
             not_shown: None,
             refusals: 0,
@@ -117,14 +126,11 @@ impl Stream {
         // EPERM where the user's pipes have used up their memory (pipe(7)): then it is as large as it is.
         let _ = fcntl(&source, FcntlArg::F_SETPIPE_SZ(PIPE_SIZE));
         self.source = Some(source);
-        (self.taken, self.owed, self.refusals) = (0, 0, 0);
-        self.route = match std::mem::replace(&mut self.route, Route::Nowhere) {
-            Route::Broken(to) => {
-                self.broken = None;
-                Route::Pass(to)
-            }
-            other @ (Route::Pass(_) | Route::Hold(..) | Route::Show(..) | Route::Nowhere) => other,
-        };
+        (self.taken, self.owed, self.loss, self.refusals) = (0, 0, None, 0);
+        // That nobody took it from an earlier attempt is to be found out by this one as well.
+        if matches!(self.route, Route::Nowhere) {
+            self.route = Route::Pass;
+        }
         Ok(sink)
     }
 
@@ -133,13 +139,13 @@ impl Stream {
         self.owed = self.taken + self.source.as_ref().map_or(0, |source| unread(source.as_fd()) as u64);
     }
 
-    /// Whether something has not gone on that the command had written when it ended.
+    /// Whether something has not gone on that the command had written when it ended. What others have
+    /// written behind it is nothing that is owed.
     pub(super) fn owes(&self) -> bool {
-        let is_shown = matches!(self.route, Route::Show(..));
-        !self.pending.is_empty()
-            || self.teed > 0
-            || is_shown
-            || (self.source.is_some() && self.taken < self.owed)
+        // What is pending while something is shown was not taken just now.
+        matches!(self.route, Route::Show(..))
+            || (self.taken.saturating_sub(self.pending.len() as u64) < self.owed
+                && (self.source.is_some() || !self.pending.is_empty()))
     }
 
     /// Whether there may be more to come.
@@ -153,21 +159,39 @@ impl Stream {
         self.teed = 0;
     }
 
+    /// There is no time left: what has not gone on by now is lost.
+    pub(super) fn give_up(&mut self) {
+        if self.owes() {
+            self.loss.get_or_insert(Loss::NoTime);
+        }
+        self.close();
+        if !matches!(self.route, Route::Show(..)) {
+            self.pending = 0..0;
+        }
+    }
+
     /// How many bytes are held back.
     pub(super) fn held(&self) -> u64 {
         match &self.route {
-            Route::Hold(held, _) => held.length(),
-            Route::Pass(_) | Route::Show(..) | Route::Broken(_) | Route::Nowhere => 0,
+            Route::Hold(held) => held.length(),
+            Route::Pass | Route::Show(..) | Route::Nowhere => 0,
         }
     }
 
     /// Lets what is held back go on.
     pub(super) fn show(&mut self) {
         self.route = match std::mem::replace(&mut self.route, Route::Nowhere) {
-            Route::Hold(held, to) if held.length() > 0 => Route::Show(held, 0, to),
-            Route::Hold(_, to) => Route::Pass(to),
-            other @ (Route::Pass(_) | Route::Show(..) | Route::Broken(_) | Route::Nowhere) => other,
+            Route::Hold(held) if held.length() > 0 => Route::Show(held, 0),
+            Route::Hold(_) => Route::Pass,
+            other @ (Route::Pass | Route::Show(..) | Route::Nowhere) => other,
         };
+    }
+
+    /// Looks whether anybody still reads it where it goes; the command is to be told by its next write.
+    pub(super) fn look_for_readers(&mut self) {
+        if matches!(self.route, Route::Pass) && self.source.is_some() && self.to.is_abandoned() {
+            self.last_step = self.break_off(Errno::EPIPE);
+        }
     }
 
     /// Goes on as far as it can without waiting.
@@ -184,9 +208,10 @@ impl Stream {
     pub(super) fn want(&self) -> Want<'_> {
         match (self.last_step, &self.source, &self.route) {
             (Step::NoInput, None, _) => Want::Nothing,
-            (Step::NoInput, Some(source), _) => Want::Input(source.as_fd()),
-            (Step::NoRoom, _, Route::Pass(to) | Route::Show(_, _, to)) => Want::Room(to.fd()),
-            (Step::Done | Step::NoRoom, _, _) => Want::Turn,
+            (Step::NoInput, Some(source), Route::Pass) => Want::Input(source.as_fd(), self.to.readers()),
+            (Step::NoInput, Some(source), _) => Want::Input(source.as_fd(), None),
+            (Step::NoRoom, _, _) => Want::Room(self.to.fd()),
+            (Step::Done, _, _) => Want::Turn,
         }
     }
 
@@ -201,16 +226,13 @@ impl Stream {
             return self.show_more();
         }
         let Some(source) = &self.source else { return Step::NoInput };
-        if let Route::Pass(to) = &self.route
-            && self.can_tee
-        {
-            return match to.tee(source.as_fd(), PIPE_SIZE as usize) {
-                Ok(0) => self.end(),
+        if matches!(self.route, Route::Pass) && self.can_tee && self.to.is_for_tee(unread(source.as_fd())) {
+            return match self.to.tee(source.as_fd(), PIPE_SIZE as usize) {
                 Ok(count) => {
                     self.teed = count;
                     Step::Done
                 }
-                Err(Errno::EAGAIN) if unread(source.as_fd()) == 0 => Step::NoInput,
+                // There is something, so there is no room.
                 Err(Errno::EAGAIN) => Step::NoRoom,
                 Err(Errno::EINTR) => Step::Done,
                 Err(error @ Errno::EPIPE) => self.break_off(error),
@@ -239,7 +261,7 @@ impl Stream {
                 Step::NoInput
             }
             _ => {
-                self.broken = Some(error);
+                self.loss = Some(Loss::Error(error));
                 self.close();
                 Step::NoInput
             }
@@ -268,29 +290,25 @@ impl Stream {
     /// Of what was taken, into the buffer.
     fn pass_on(&mut self, count: usize) -> Step {
         match &mut self.route {
-            Route::Pass(_) => self.pending = 0..count,
-            Route::Hold(held, _) => {
+            Route::Pass => self.pending = 0..count,
+            Route::Hold(held) => {
                 if let Err(error) = held.push(&self.buffer[..count]) {
                     // Nothing is lost: it is shown, and what is to come goes on at once.
                     self.not_held = Some(error);
                     self.show();
                 }
             }
-            Route::Show(..) | Route::Broken(_) | Route::Nowhere => {}
+            Route::Show(..) | Route::Nowhere => {}
         }
         Step::Done
     }
 
     /// Of what was held back, into the buffer.
     fn show_more(&mut self) -> Step {
-        let Route::Show(held, at, _) = &mut self.route else { return Step::Done };
+        let Route::Show(held, at) = &mut self.route else { return Step::Done };
         self.buffer.resize(BUFFER, 0);
         match held.read(*at, &mut self.buffer) {
-            Ok(0) => {
-                if let Route::Show(_, _, to) = std::mem::replace(&mut self.route, Route::Nowhere) {
-                    self.route = Route::Pass(to);
-                }
-            }
+            Ok(0) => self.route = Route::Pass,
             Ok(count) => {
                 *at += count as u64;
                 self.pending = 0..count;
@@ -308,11 +326,7 @@ impl Stream {
     }
 
     fn write_pending(&mut self) -> Step {
-        let (Route::Pass(to) | Route::Show(_, _, to)) = &self.route else {
-            self.pending = 0..0;
-            return Step::Done;
-        };
-        match to.write(&self.buffer[self.pending.clone()]) {
+        match self.to.write(&self.buffer[self.pending.clone()]) {
             Ok(count) => {
                 self.pending.start += count;
                 Step::Done
@@ -332,14 +346,9 @@ impl Stream {
     /// Nobody takes it any more. Our end of the pipe is closed, so that the command is told what it would have
     /// been told without the pipe: that it writes to nobody (SIGPIPE).
     fn break_off(&mut self, error: Errno) -> Step {
-        self.broken = Some(error);
+        self.loss = Some(Loss::Error(error));
         self.pending = 0..0;
-        self.route = match std::mem::replace(&mut self.route, Route::Nowhere) {
-            Route::Pass(to) | Route::Hold(_, to) | Route::Show(_, _, to) | Route::Broken(to) => {
-                Route::Broken(to)
-            }
-            Route::Nowhere => Route::Nowhere,
-        };
+        self.route = Route::Nowhere;
         self.close();
         Step::NoInput
     }

@@ -49,6 +49,8 @@ pub struct Attempted {
     pub attempts: u32,
     /// From the first start to the last reaping.
     pub wall_time: Option<Duration>,
+    /// When the last attempt was reaped, or given up before it was started.
+    pub ended_at: Timestamp,
     /// By all attempts.
     pub usage: Option<Usage>,
 }
@@ -70,7 +72,8 @@ impl Attempted {
     pub fn never(plan: &Plan, end: RunEnd) -> Self {
         let last = Supervised::never(end);
         let judged = name(plan, &last);
-        Self { earlier: Vec::new(), last, judged, attempts: 0, wall_time: None, usage: None }
+        let ended_at = Timestamp::now();
+        Self { earlier: Vec::new(), last, judged, attempts: 0, wall_time: None, ended_at, usage: None }
     }
 }
 
@@ -117,6 +120,7 @@ pub fn make(
         );
         // The status line goes, whatever is to be said next.
         drop(onlooker);
+        let ended_at = Timestamp::now();
         let ending = last.end.ending().filter(|_| attempts <= plan.retries.retries && !last.told_to_stop);
         if ending.is_none() {
             // The next run may start.
@@ -126,6 +130,8 @@ pub fn make(
         let mut lost = None;
         if let Some(output) = &mut output {
             let mut stops = |arrived| obeyed(arrived, caller).is_some();
+            // Whoever wants the command to stop does not want to wait for a reader who has stopped, too.
+            let patience = if last.told_to_stop { Some(Deadline::after(Duration::ZERO)) } else { patience };
             told_to_stop = !output.drain(patience, &mut stops);
             lost = output.lost();
         }
@@ -137,7 +143,7 @@ pub fn make(
         let attempts = if last.is_started() { attempts } else { attempts - 1 };
         let (Some(ending), Some(attempt_took), true) = (ending, last.wall_time, failed && !told_to_stop)
         else {
-            return Attempted { earlier, last, judged, attempts, wall_time, usage };
+            return Attempted { earlier, last, judged, attempts, wall_time, ended_at, usage };
         };
         let Judged { outcome, reason, .. } = judged;
         earlier.push(Attempt { started_at, wall_time: attempt_took, ending, outcome, reason });
@@ -145,7 +151,8 @@ pub fn make(
             let mut judged = name(plan, &Supervised::never(RunEnd::StoppedBefore(signal)));
             judged.reason = Some(format!("told to stop by {signal} before attempt {}", attempts + 1));
             let last = Supervised { pid: last.pid, ..Supervised::never(RunEnd::StoppedBefore(signal)) };
-            return Attempted { earlier, last, judged, attempts, wall_time, usage };
+            let ended_at = Timestamp::now();
+            return Attempted { earlier, last, judged, attempts, wall_time, ended_at, usage };
         }
         (started_at, offset) = (Timestamp::now(), since_start.elapsed());
     }

@@ -92,7 +92,9 @@ fn keep_output(plan: &Plan, output: &mut Output, ended: &mut Ended) {
     for complaint in &finished.complaints {
         say(format_args!("{}: {complaint}", plan.job.label));
     }
+    // Of a run that was told to stop there is more to say than that.
     if ended.run.output_was_lost
+        && ended.run.outcome != Outcome::Stopped
         && let Some(why) = output.lost()
     {
         say(format_args!("{}: {why}", plan.job.label));

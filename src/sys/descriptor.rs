@@ -1,9 +1,9 @@
 //! Descriptors: those that the caller left open for us, and what the kernel knows of any.
 
-use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
+use nix::errno::Errno;
 use nix::libc::{self, c_int};
 
 /// A descriptor of our own for the open file that the caller left at this number; `None` if it left
@@ -11,8 +11,8 @@ use nix::libc::{self, c_int};
 /// files, or the place holder for a standard descriptor that the caller had closed.
 ///
 /// # Errors
-/// EMFILE: there is one, and no room for another descriptor of it.
-pub fn inherited(number: c_int) -> io::Result<Option<OwnedFd>> {
+/// EMFILE: there is one, and no descriptor to be had for it.
+pub fn inherited(number: c_int) -> nix::Result<Option<OwnedFd>> {
     // SAFETY: fcntl(2) with these commands takes integers, and fails with EBADF where nothing is
     // open.
     let duplicate = unsafe {
@@ -20,11 +20,8 @@ pub fn inherited(number: c_int) -> io::Result<Option<OwnedFd>> {
         if flags < 0 || flags & libc::FD_CLOEXEC != 0 {
             return Ok(None);
         }
-        libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3)
+        Errno::result(libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3))?
     };
-    if duplicate < 0 {
-        return Err(io::Error::last_os_error());
-    }
     // SAFETY: a new descriptor that nobody else knows of.
     Ok(Some(unsafe { OwnedFd::from_raw_fd(duplicate) }))
 }

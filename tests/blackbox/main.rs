@@ -9,6 +9,8 @@
 )]
 
 mod alerts;
+mod backpressure;
+mod capture;
 mod changes;
 mod check;
 mod config;
@@ -18,13 +20,17 @@ mod damaged;
 mod documents;
 mod environment;
 mod events;
+mod excerpts;
 mod expectations;
 mod locks;
+mod logs;
 mod metrics;
 mod overdue;
 mod passthrough;
 #[cfg(feature = "http")]
 mod pings;
+mod piped;
+mod quiet;
 mod redaction;
 mod retries;
 mod signals;

@@ -3,15 +3,7 @@
 use nix::libc;
 use serde_json::json;
 
-use crate::support::{End, Host, eventually, process_state};
-
-/// Waits until an attempt is over and reaped.
-fn between_attempts(cronward: u32) {
-    let children = format!("/proc/{cronward}/task/{cronward}/children");
-    eventually("the attempt is over", || {
-        std::fs::read_to_string(&children).is_ok_and(|children| children.is_empty())
-    });
-}
+use crate::support::{End, Host, eventually, process_state, until_reaped};
 
 fn ran_as(host: &Host) -> Vec<String> {
     let lines = std::fs::read_to_string(host.path("ran")).unwrap_or_default();
@@ -108,7 +100,7 @@ fn a_signal_that_asks_to_stop_ends_the_wait_between_two_attempts() {
     let options = ["-l", "job", "--retries", "3", "--retry-delay", "1h", "--sink", &host.log()];
     let running = host.wrap(&options, "echo ready >ready; exit 3").start();
     ready.line();
-    between_attempts(running.pid());
+    until_reaped(running.pid());
     running.signal(libc::SIGTERM);
     let ran = running.wait();
     assert_eq!(ran.end(), End::Signal(libc::SIGTERM), "{ran}");
@@ -153,7 +145,7 @@ fn the_lock_is_held_until_the_last_attempt_has_ended() {
     let options = ["-l", "job", "--lock", "--retries", "1", "--retry-delay", "1h"];
     let running = host.wrap(&options, "echo ready >ready; exit 3").start();
     ready.line();
-    between_attempts(running.pid());
+    until_reaped(running.pid());
     let second = host.wrap(&["-l", "job", "--lock"], "true").run();
     assert_eq!(second.end(), End::Code(75), "{second}");
     running.signal(libc::SIGTERM);

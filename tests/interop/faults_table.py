@@ -37,6 +37,7 @@ ERRNOS = {
     "fchmodat2": ("EIO", "ENOSYS", "EPERM"),
     "fcntl": ("EIO",),
     "fcntl F_DUPFD_CLOEXEC": ("EMFILE",),
+    "fcntl F_GETPIPE_SZ": ("EBADF",),
     "fcntl F_OFD_GETLK": ("EIO", "ENOLCK"),
     "fcntl F_OFD_SETLK": ("EAGAIN", "EINTR", "EIO", "ENOLCK"),
     "fcntl F_OFD_SETLKW": ("EDEADLK", "EINTR", "EIO", "ENOLCK"),
@@ -44,6 +45,7 @@ ERRNOS = {
     "fdatasync": ("EINTR", "EIO", "ENOSPC"),
     "flock": ("EAGAIN", "EINTR", "ENOLCK"),
     "fstat": ("EIO", "ENOMEM"),
+    "fstatfs": ("EIO", "ENOSYS"),
     "fsync": ("EINTR", "EIO", "ENOSPC"),
     "getcwd": ("EACCES", "ENOENT", "ENOMEM"),
     "getdents64": ("EIO", "ENOENT"),
@@ -115,6 +117,9 @@ CROSSED = f"printf 'a word\\nand another\\n' >&2; {LINE}"
 LAST = "{ read a && read b; } <ran || exit %d" % FAILED
 AGAIN = f"{JOB}{LAST}"
 RETRIES = ("--retries", "3", "--retry-delay", "3ms")
+# More than stands in one page, and as much as fits into a pipe at once.
+PLENTY = bytes(60_000)
+DATA = f"dd if=/dev/zero bs={len(PLENTY)} count=1 2>/dev/null; "
 # More than is held in memory.
 MANY = bytes(1_200_000)
 MUCH = f"dd if=/dev/zero bs={len(MANY)} count=1 >&2 2>/dev/null; "
@@ -214,7 +219,8 @@ FEATURES = (
         ("--expect", "..20ms", "--sink", "exec:cat >>alert"),
         f"{JOB}sleep 0.05; exit {FAILED}",
         earlier=0,
-        most=6,
+        most=2,
+        brief=True,
     ),
     Feature("--summary", ("--summary", "always")),
     Feature("a journal that is compacted", padding=100_000),
@@ -222,6 +228,10 @@ FEATURES = (
     Feature("--jitter", ("--jitter", "5ms"), most=2),
     Feature("--capture to files", ("--capture", "16B"), most=8, brief=True),
     Feature("--capture to a pipe", ("--capture", "16B"), streams="pipe", most=8, brief=True),
+    # So much that it is handed on by tee(2).
+    Feature(
+        "--capture of much to a pipe", ("--capture", "16B"), f"{DATA}{LINE}", out=PLENTY + OUT, streams="pipe", most=4, brief=True
+    ),
     Feature("--capture to one file", ("--capture", "16B"), CROSSED, streams="one", out=ERR + OUT + ERR, err=b"", brief=True),
     Feature("--capture of a success", ("--capture", "16B"), f"{JOB}exit 0", 0, most=4, brief=True),
     Feature("--quiet of a failure", ("--quiet",), most=8, brief=True),
@@ -318,7 +328,7 @@ EXEMPTIONS = (
     Exemption(
         ("tee",),
         ("EPIPE",),
-        "--capture to a pipe",
+        "--capture*to a pipe",
         CUT_BY_PIPE,
         "The same of a pipe that nobody reads any more.",
     ),

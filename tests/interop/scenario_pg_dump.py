@@ -1,7 +1,9 @@
-"""pg_dump of a real PostgreSQL database, wrapped: same bytes, same status, measured; and when it fails or hangs."""
+"""pg_dump of a real PostgreSQL database, wrapped: same bytes, same status, measured; when it fails or hangs; and
+when its output passes through."""
 
 import contextlib
 import glob
+import gzip
 import json
 import os
 import re
@@ -13,6 +15,8 @@ from report import equal
 from world import check_measurements, check_no_bad_line, finished, objects, read_events
 
 ROWS = 10_000
+# Of 32 bytes each, how many are in a row of the dump that is large.
+WIDTH = 40
 
 
 class Postgres(Server):
@@ -177,6 +181,89 @@ def run(world):
     with check("each of the two failures opened one alert"):
         opened = [event["label"] for event in read_events(events) if event["kind"].startswith("alert.")]
         equal(sorted(opened), ["pg-hung", "pg-missing"], "labels of alerts")
+
+    check_outputs(world, postgres, here, state)
+
+
+def check_outputs(world, postgres, here, state):
+    """A dump of some megabytes whose output passes through cronward, to a file and through gzip."""
+    check = world.report.check
+    postgres.psql("postgres", "CREATE DATABASE big")
+    columns = f"n AS id, repeat(md5(n::text), {WIDTH}) AS entry"
+    postgres.psql("big", f"CREATE TABLE ledger AS SELECT {columns} FROM generate_series(1, {ROWS}) n")
+    # pg_dump's own -v would put times into the dump.
+    dump = ["/bin/sh", "-c", 'echo dumping >&2; "$@"; echo dumped >&2', "sh", *postgres.client("pg_dump"), "big"]
+    bare = subprocess.run(dump, capture_output=True)
+    expected = without_token(bare.stdout)
+    with check("pg_dump by itself: some megabytes, and words on stderr"):
+        equal(bare.returncode, 0, f"status ({bare.stderr})")
+        assert len(expected) > ROWS * WIDTH * 32 and bare.stderr == b"dumping\ndumped\n", "not the dump that was meant"
+
+    sinks = ["--sink", "none"]
+    logs = os.path.join(here, "logs")
+    for name, options, is_silent in (
+        ("--quiet", ["--quiet"], True),
+        ("--capture", ["--capture", "64KiB"], False),
+        ("--quiet --capture --log-dir", ["--quiet", "--capture", "64KiB", "--log-dir", logs], True),
+    ):
+        wrapped = [world.binary, "-l", "pg-big", *options, *sinks, "--", *dump]
+        for way, redirection, reading in (
+            ("to a file", "", lambda path: open(path, "rb")),
+            ("through gzip", "| gzip", lambda path: gzip.open(path, "rb")),
+        ):
+            path = os.path.join(here, "big.sql")
+            line = f'set -o pipefail; "$@" {redirection} >{path}'
+            environment = {"PATH": os.environ["PATH"], "HOME": here, "LC_ALL": "C", "CRONWARD_STATE_DIR": state}
+            done = subprocess.run(
+                ["bash", "-c", line, "bash", *wrapped],
+                stdin=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                env=environment,
+                timeout=120,
+            )
+            with check(f"pg_dump under {name} {way}: the same dump, which restores to the same database"):
+                equal(done.returncode, 0, f"status ({done.stderr})")
+                equal(own_lines(done.stderr), 0, f"lines of cronward in {done.stderr}")
+                assert is_silent == (done.stderr == b""), f"on stderr: {done.stderr}"
+                with reading(path) as file:
+                    arrived = file.read()
+                assert without_token(arrived) == expected, f"{len(arrived)} bytes differ from {len(bare.stdout)}"
+                assert restored(postgres, here, arrived) == expected, "the restored database differs"
+    with check("pg_dump under --log-dir: the files have the dump and the words, and the last run's is complete"):
+        files = sorted(glob.glob(os.path.join(logs, "pg-big", "*.log")))
+        equal([os.path.getsize(path) for path in files], [len(bare.stdout) + len(bare.stderr)] * 2, "sizes")
+
+    path = os.path.join(here, "missing.sql")
+    missing = [*postgres.client("pg_dump"), "no_such_database"]
+    with open(path, "wb") as file:
+        failed = subprocess.run(
+            [world.binary, "-l", "pg-none", "--quiet", *sinks, "--", *missing],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.PIPE,
+            env={"PATH": os.environ["PATH"], "HOME": here, "LC_ALL": "C", "CRONWARD_STATE_DIR": state},
+            timeout=120,
+        )
+    with check("pg_dump under --quiet that fails: its status, its words on stderr, then one line of cronward"):
+        equal((failed.returncode, os.path.getsize(path)), (1, 0), "status and size of the dump")
+        assert re.fullmatch(rb"pg_dump: [^\n]*no_such_database[^\n]*\ncronward: [^\n]*pg-none[^\n]*\n", failed.stderr), (
+            f"on stderr: {failed.stderr}"
+        )
+
+
+def restored(postgres, here, dump):
+    """The dump of a new database that a dump was restored into."""
+    path = os.path.join(here, "restore.sql")
+    with open(path, "wb") as file:
+        file.write(dump)
+    postgres.psql("postgres", "CREATE DATABASE second")
+    try:
+        argv = [*postgres.client("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", path, "second"]
+        subprocess.run(argv, check=True, capture_output=True)
+        again = subprocess.run([*postgres.client("pg_dump"), "second"], check=True, capture_output=True)
+        return without_token(again.stdout)
+    finally:
+        postgres.psql("postgres", "DROP DATABASE second")
 
 
 def without_token(dump):

@@ -14,6 +14,6 @@ pub mod wire;
 pub use fifo::Fifo;
 pub use host::{Host, cronward_binary, program};
 pub use journal::Journal;
-pub use process::{End, Invocation, Ran, Running, eventually, process_state};
+pub use process::{End, Invocation, Ran, Running, eventually, process_state, processor_ticks, until_reaped};
 pub use receiver::Receiver;
 pub use situation::Situation;

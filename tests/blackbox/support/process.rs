@@ -271,3 +271,17 @@ pub fn process_state(pid: u32) -> Option<char> {
     let behind_name = stat.iter().rposition(|&byte| byte == b')')?;
     stat.get(behind_name + 2).map(|&byte| char::from(byte))
 }
+
+/// Waits until cronward has reaped its job, and has no other child.
+pub fn until_reaped(cronward: u32) {
+    let children = format!("/proc/{cronward}/task/{cronward}/children");
+    eventually("the job is reaped", || fs::read_to_string(&children).is_ok_and(|pids| pids.is_empty()));
+}
+
+/// The processor time that a process has used so far, in ticks of 10 ms (proc(5), `stat`).
+pub fn processor_ticks(pid: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
+    ticks(11) + ticks(12)
+}
