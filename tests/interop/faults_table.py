@@ -158,8 +158,8 @@ class Feature:
     shown: tuple = None
 
 
-# Where a run takes long by what it is about (limits, a closed port, much output), of each call only the first and the
-# last are made to fail, and from the second on only with what is in `COMMON`. What passes output on has more calls and is
+# Where a run takes long by what it is about (limits, a lock that is waited for, a closed port, much output), of each call
+# only the first ones and the last are made to fail, and from the second on only with what is in `COMMON`. What passes output on has more calls and is
 # run in many ways: the rarer errors are tried on the first of each name only.
 FEATURES = (
     Feature("a first run", earlier=0),
@@ -188,7 +188,7 @@ FEATURES = (
     Feature("a lock that is free", ("--lock",)),
     Feature("a lock that is free for the first time", ("--lock",), earlier=0),
     Feature("a lock that is held", ("--lock", "--max-age", "1h"), status=75, held="always"),
-    Feature("a lock that is waited for", ("--lock", "--lock-wait", "1h"), held=0.05, longer=1, most=8),
+    Feature("a lock that is waited for", ("--lock", "--lock-wait", "1h"), held=0.05, longer=1, most=2, brief=True),
     Feature("an alert and exec", ("--sink", "exec:cat >alert"), earlier=0),
     Feature("jsonl", ("--sink", "jsonl:events"), earlier=0),
     Feature("statsd by address", ("--sink", "statsd:127.0.0.1:{udp}")),
@@ -213,7 +213,7 @@ FEATURES = (
     ),
     # Without a directory of its own there is no place for a report.
     Feature("a report", line=f"{JOB}{REPORT}exit {FAILED}"),
-    Feature("--warn-after", ("--warn-after", "20ms", "--sink", "jsonl:events"), f"{JOB}sleep 0.05; exit {FAILED}"),
+    Feature("--warn-after", ("--warn-after", "20ms", "--sink", "jsonl:events"), f"{JOB}sleep 0.05; exit {FAILED}", brief=True),
     Feature(
         "longer than expected",
         ("--expect", "..20ms", "--sink", "exec:cat >>alert"),
