@@ -253,19 +253,17 @@ impl Stream {
     /// What to do about an error of read(2) of the pipe. It has no others but EAGAIN and EINTR; if it had one
     /// that lasts, nobody would ever come to the end of it.
     fn refused(&mut self, error: Errno) -> Step {
-        match error {
-            Errno::EINTR => Step::Done,
-            Errno::EAGAIN => Step::NoInput,
-            _ if self.refusals < REFUSALS_MAX => {
-                self.refusals += 1;
-                Step::NoInput
-            }
-            _ => {
-                self.loss = Some(Loss::Error(error));
-                self.close();
-                Step::NoInput
-            }
+        if error == Errno::EINTR {
+            return Step::Done;
         }
+        if error != Errno::EAGAIN {
+            self.refusals += 1;
+        }
+        if self.refusals > REFUSALS_MAX {
+            self.loss = Some(Loss::Error(error));
+            self.close();
+        }
+        Step::NoInput
     }
 
     /// Reads out of the pipe into the buffer, and shows it to whoever keeps something of it.

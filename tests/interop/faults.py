@@ -217,8 +217,8 @@ def numbered(sequence, most):
 
 
 def faults(main, others, errnos_of, most, common=None):
-    """All that may fail in a run that made these calls; `most`: see `numbered`. If `common` is given, only these errors,
-    or where that leaves none the first, of each call but the first of its name."""
+    """All that may fail in a run that made these calls; `most`: see `numbered`. If `common` is given, only these
+    errors, or where that leaves none the first, of each call but the first of its name."""
 
     def errnos(name, arguments, number):
         listed = errnos_of(name, arguments)

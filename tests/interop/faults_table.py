@@ -159,8 +159,8 @@ class Feature:
 
 
 # Where a run takes long by what it is about (limits, a lock that is waited for, a closed port, much output), of each call
-# only the first ones and the last are made to fail, and from the second on only with what is in `COMMON`. What passes output on has more calls and is
-# run in many ways: the rarer errors are tried on the first of each name only.
+# only the first ones and the last are made to fail, and from the second on only with what is in `COMMON`. What passes
+# output on has more calls and is run in many ways: there too the rarer errors are tried on the first of each name only.
 FEATURES = (
     Feature("a first run", earlier=0),
     Feature("a later run"),
@@ -213,7 +213,12 @@ FEATURES = (
     ),
     # Without a directory of its own there is no place for a report.
     Feature("a report", line=f"{JOB}{REPORT}exit {FAILED}"),
-    Feature("--warn-after", ("--warn-after", "20ms", "--sink", "jsonl:events"), f"{JOB}sleep 0.05; exit {FAILED}", brief=True),
+    Feature(
+        "--warn-after",
+        ("--warn-after", "20ms", "--sink", "jsonl:events"),
+        f"{JOB}sleep 0.05; exit {FAILED}",
+        brief=True,
+    ),
     Feature(
         "longer than expected",
         ("--expect", "..20ms", "--sink", "exec:cat >>alert"),
@@ -230,17 +235,29 @@ FEATURES = (
     Feature("--capture to a pipe", ("--capture", "16B"), streams="pipe", most=8, brief=True),
     # So much that it is handed on by tee(2).
     Feature(
-        "--capture of much to a pipe", ("--capture", "16B"), f"{DATA}{LINE}", out=PLENTY + OUT, streams="pipe", most=4, brief=True
+        "--capture of much to a pipe",
+        ("--capture", "16B"),
+        f"{DATA}{LINE}",
+        out=PLENTY + OUT,
+        streams="pipe",
+        most=4,
+        brief=True,
     ),
-    Feature("--capture to one file", ("--capture", "16B"), CROSSED, streams="one", out=ERR + OUT + ERR, err=b"", brief=True),
+    Feature(
+        "--capture to one file",
+        ("--capture", "16B"),
+        CROSSED,
+        streams="one",
+        out=ERR + OUT + ERR,
+        err=b"",
+        brief=True,
+    ),
     Feature("--capture of a success", ("--capture", "16B"), f"{JOB}exit 0", 0, most=4, brief=True),
     Feature("--quiet of a failure", ("--quiet",), most=8, brief=True),
     Feature("--quiet of a success", ("--quiet",), f"{JOB}exit 0", 0, err=b"", shown=(OUT, ERR), most=8, brief=True),
     Feature("--quiet=alert", ("--quiet=alert", "--alert-after", "9"), err=b"", shown=(OUT, ERR), most=4, brief=True),
     # Large enough for memory of its own, and for the file that it is held back in.
-    Feature(
-        "--quiet of much", ("--quiet", "--capture", "4MiB"), f"{MUCH}{LINE}", err=MANY + ERR, most=2, brief=True
-    ),
+    Feature("--quiet of much", ("--quiet", "--capture", "4MiB"), f"{MUCH}{LINE}", err=MANY + ERR, most=2, brief=True),
     Feature(
         "--quiet of much and a success",
         ("--quiet",),
