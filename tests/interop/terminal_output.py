@@ -139,6 +139,8 @@ def quiet(stage):
             wait_until("`fg` continues it", lambda: terminal.foreground() != terminal.leader, 10)
             terminal.wait_idle()
             ask("counts\n")
+            # Two questions that come together are read as one.
+            terminal.wait_idle()
             ask("end 5\n")
             equal(terminal.prompt(), 5, "status")
             lines = [line for line in terminal.before.splitlines() if line.startswith(("caught", "counted"))]
