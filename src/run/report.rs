@@ -87,9 +87,10 @@ fn keep_output(plan: &Plan, output: &mut Output, ended: &mut Ended) {
     for complaint in &finished.complaints {
         say(format_args!("{}: {complaint}", plan.job.label));
     }
-    // Of a run that was told to stop, or that failed, there is more to say than that.
+    // A run that was cut short, by a signal or its time limit, may have lost output for that reason alone, at
+    // a terminal that is halted: where this would be written, too.
     if ended.run.output_was_lost
-        && ended.run.outcome == Outcome::Suspect
+        && !matches!(ended.run.outcome, Outcome::Stopped | Outcome::TimedOut)
         && let Some(why) = output.lost()
     {
         say(format_args!("{}: {why}", plan.job.label));

@@ -217,8 +217,8 @@ def numbered(sequence, most):
 
 
 def faults(main, others, errnos_of, most, common=None):
-    """All that may fail in a run that made these calls; `most`: see `numbered`. If `common` is given, only these errors,
-    or where that leaves none the first, of each call but the first of its name."""
+    """All that may fail in a run that made these calls; `most`: see `numbered`. If `common` is given, only these
+    errors, or where that leaves none the first, of each call but the first of its name."""
 
     def errnos(name, arguments, number):
         listed = errnos_of(name, arguments)
@@ -258,12 +258,12 @@ def complaint(ran, undisturbed, longest, may_skip, shown=None):
         # Each attempt by itself.
         if [ran.stdout, ran.job_stderr] in [[output * count for output in shown] for count in range(1, times + 1)]:
             return None
-    if ran.times < times and ran.status in NOT_RUN and ran.own_words:
-        # It could not be started, or not once more: then there is what the attempts before that have written.
+    if 0 < ran.times < times and ran.status in NOT_RUN and ran.own_words:
+        # It could not be started once more: then there is what the attempts before that have written.
         so_far = [output[: len(output) * ran.times // times] for output in streams]
         if [ran.stdout, ran.job_stderr] in (so_far, [output[:0] for output in so_far]):
             return None
     silent = not ran.times and not ran.stdout and not ran.job_stderr
-    if silent and may_skip and ran.status == SKIPPED:
+    if silent and (may_skip and ran.status == SKIPPED or ran.status in NOT_RUN and ran.own_words):
         return None
     return f"changed: {ran}"

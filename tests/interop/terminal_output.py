@@ -110,7 +110,10 @@ def passing(stage):
 def quiet(stage):
     fifo, ask = questions(stage, "quiet")
 
-    for status, sentence in ((0, "shows nothing of a job that ends well"), (3, "shows all of a job that fails, at its end")):
+    for status, sentence in (
+        (0, "shows nothing of a job that ends well"),
+        (3, "shows all of a job that fails, at its end"),
+    ):
         with stage.check(f"--quiet {sentence}"), stage.terminal() as terminal:
             label = stage.label()
             job = f"echo out; echo err >&2; read line <{fifo}; echo last; exit {status}"
@@ -121,7 +124,7 @@ def quiet(stage):
             shown = terminal.before.partition("\n")[2]
             equal(shown, "out\nerr\nlast\n" if status else "", "what is shown")
 
-    with stage.check("--quiet: nothing is shown while the job runs; keys reach it once; it is shown when it has failed"):
+    with stage.check("--quiet: nothing is shown while the job runs, keys reach it once, shown when it has failed"):
         with stage.terminal() as terminal:
             label = stage.label()
             terminal.type(f"cronward -l {label} --quiet -- observe {fifo} SIGINT SIGCONT\n")
@@ -136,6 +139,8 @@ def quiet(stage):
             wait_until("`fg` continues it", lambda: terminal.foreground() != terminal.leader, 10)
             terminal.wait_idle()
             ask("counts\n")
+            # Two questions that come together are read as one.
+            terminal.wait_idle()
             ask("end 5\n")
             equal(terminal.prompt(), 5, "status")
             lines = [line for line in terminal.before.splitlines() if line.startswith(("caught", "counted"))]
@@ -261,7 +266,7 @@ def progress(stage):
         no_terminal = enter(begun(tail=" 2>/dev/null"))
         dumb = enter(begun(TERM="dumb"))
 
-        with stage.check("--progress: the bottom row counts seconds; the job's lines are whole, and at the end it is gone"):
+        with stage.check("--progress: the bottom row counts seconds, the job's lines are whole, the end clears it"):
             terminal, label, go = plain
             before = flags_of(terminal.leader)
             equal(int(terminal.expect(drawn(label))[1]), 1, "seconds")
@@ -275,7 +280,7 @@ def progress(stage):
             assert shown.endswith(b"exit 3'\r\nbegun\r\nlast\r\n<status 3>> "), shown
             equal(flags_of(terminal.leader), before, "flags of the shell's own descriptors, after it")
 
-        with stage.check("--progress: after some successes it says how long the job usually takes, to the terminal, too"):
+        with stage.check("--progress: after some successes it says what is usual, to the terminal, too"):
             terminal, label, go = estimated
             terminal.expect(drawn(label, more=b", [12]s longer than usual"))
             go()
@@ -317,7 +322,7 @@ def progress(stage):
             equal(terminal.prompt(), 130, "status")
             given_back(terminal.seen)
 
-        with stage.check("--progress: a terminal that is halted when the job ends holds cronward up for no more than a moment"):
+        with stage.check("--progress: a terminal that is halted when the job ends holds nothing up for long"):
             terminal, label, go = halted_at_end
             terminal.expect(drawn(label))
             terminal.type(CTRL_S)
