@@ -2,6 +2,7 @@
  *
  *   flow lines FD BYTES CHUNK STATUS    writes so many bytes of lines to the descriptor, CHUNK bytes at a time, and
  *                                       ends with STATUS
+ *   flow linger FD BYTES CHUNK STATUS   the same, and ends two seconds later
  *   flow numbers FD BYTES STATUS        the same in 64 KiB at a time, every eight bytes a number of their own
  *   flow drain                          takes all of stdin, by splice(2) to /dev/null, and prints how many bytes it was
  *   flow take                           the same by read(2), as most programs do
@@ -122,6 +123,11 @@ int main(int argc, char **argv)
 {
     if (argc == 6 && strcmp(argv[1], "lines") == 0 && atol(argv[4]) > 0)
         return lines(atoi(argv[2]), atoll(argv[3]), atol(argv[4])) ? 99 : atoi(argv[5]);
+    if (argc == 6 && strcmp(argv[1], "linger") == 0 && atol(argv[4]) > 0) {
+        int failed = lines(atoi(argv[2]), atoll(argv[3]), atol(argv[4]));
+        sleep(2);
+        return failed ? 99 : atoi(argv[5]);
+    }
     if (argc == 5 && strcmp(argv[1], "numbers") == 0)
         return numbers(atoi(argv[2]), atoll(argv[3])) ? 99 : atoi(argv[4]);
     if (argc == 2 && strcmp(argv[1], "drain") == 0)
