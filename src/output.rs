@@ -6,6 +6,7 @@ mod destination;
 mod excerpt;
 mod held;
 pub mod log;
+mod states;
 mod stream;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -25,7 +26,8 @@ use crate::sys::signals::{self, Arrived};
 use destination::Destination;
 use excerpt::Excerpt;
 use log::LogFile;
-use stream::{Loss, Stream, Want};
+use states::{Loss, Want};
+use stream::Stream;
 
 /// How long a process that the command has left behind, and that still has the pipe, is listened to.
 const DRAIN: Duration = Duration::from_secs(2);

@@ -2,7 +2,7 @@
 //! something of it, to where it would have gone by itself, or to where it is held back.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
 use nix::errno::Errno;
@@ -13,6 +13,7 @@ use nix::unistd::{pipe2, read};
 use super::Observers;
 use super::destination::Destination;
 use super::held::Held;
+use super::states::{Loss, Route, Step, Want};
 use crate::sys::descriptor::unread;
 
 /// Size of our pipes, in bytes, where the kernel lets us (pipe(7), pipe-max-size): with the 64 KiB that are
@@ -59,38 +60,6 @@ pub(super) struct Stream {
     pub(super) not_shown: Option<io::Error>,
     /// How often in a row reading was refused.
     refusals: u32,
-}
-
-enum Route {
-    /// It goes on at once.
-    Pass,
-    /// It is held back.
-    Hold(Held),
-    /// What was held back goes on from here, and all that comes behind it.
-    Show(Held, u64),
-    /// Nobody takes it any more, in this attempt.
-    Nowhere,
-}
-
-/// Why output has not gone on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Loss {
-    /// It could not be written, with this error.
-    Error(Errno),
-    /// There was no room for it for as long as there was time.
-    NoTime,
-}
-
-/// What a stream waits for.
-pub(super) enum Want<'a> {
-    /// Something to come, or that nobody reads it any more where it goes.
-    Input(BorrowedFd<'a>, Option<BorrowedFd<'a>>),
-    /// Room where it goes.
-    Room(BorrowedFd<'a>),
-    /// Another turn.
-    Turn,
-    /// Nothing: it has ended.
-    Nothing,
 }
 
 impl Stream {
@@ -408,17 +377,6 @@ impl Stream {
         self.close(observers);
         Step::NoInput
     }
-}
-
-/// What a step has come to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
-    /// There may be more to do.
-    Done,
-    /// There is nothing to take.
-    NoInput,
-    /// There is no room for it.
-    NoRoom,
 }
 
 #[cfg(test)]
