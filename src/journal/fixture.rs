@@ -11,7 +11,7 @@ use nix::unistd::write;
 use super::{Committed, Journal};
 use crate::clock::{Deadline, Timestamp};
 use crate::job::{CommandLine, Label, RunId};
-use crate::outcome::{Ending, KeptOutput, Outcome, Report, Run, RunEnd};
+use crate::outcome::{Ending, Outcome, Run, RunEnd};
 use crate::policy::{self, AlertAfter, AlertRule, History, Judged, Judgement};
 use crate::sys::process::LastWords;
 
@@ -121,24 +121,11 @@ pub(crate) fn ended(outcome: Outcome) -> Run {
     };
     let now = Timestamp::now();
     Run {
-        id: RunId::new(),
-        parent: None,
-        started_at: Timestamp::from_millis(now.as_millis() - 100),
         ended_at: Some(now),
         wall_time: Some(Duration::from_millis(100)),
         pid: Some(4711),
-        attempts: 1,
-        earlier: Vec::new(),
-        end,
         timed_out: outcome == Outcome::TimedOut,
-        forwarded_signal: None,
-        stop_signal: None,
-        usage: None,
-        report: Report::default(),
-        produced: Vec::new(),
-        output: KeptOutput::default(),
-        output_was_lost: false,
-        outcome,
         reason: (outcome != Outcome::Ok).then(reason),
+        ..Run::new(RunId::new(), Timestamp::from_millis(now.as_millis() - 100), end, outcome)
     }
 }

@@ -7,7 +7,7 @@ use super::stored::{End, Fold};
 use super::tail::Loose;
 use super::under_way::Begun;
 use crate::clock::Timestamp;
-use crate::outcome::{KeptOutput, Outcome, Report, Run, RunEnd};
+use crate::outcome::{Outcome, Run, RunEnd};
 use crate::policy::{History, Judgement};
 
 /// Judges a run by the history before it; `None`: that history cannot be read.
@@ -79,27 +79,9 @@ pub(super) fn lost_run(begun: &Begun, host: &str, boot: Option<Timestamp>) -> Ru
         "cronward died during the run".to_owned()
     };
     let reason = format!("{what} (started {started_at}, pid {pid})");
-    Run {
-        id: begun.id,
-        parent: None,
-        started_at: *started_at,
-        ended_at: None,
-        wall_time: None,
-        pid: Some(*pid),
-        attempts: 1,
-        earlier: Vec::new(),
-        end: RunEnd::Interrupted { reason: reason.clone() },
-        timed_out: false,
-        forwarded_signal: None,
-        stop_signal: None,
-        usage: None,
-        report: Report::default(),
-        produced: Vec::new(),
-        output: KeptOutput::default(),
-        output_was_lost: false,
-        outcome: Outcome::Interrupted,
-        reason: Some(reason),
-    }
+    let end = RunEnd::Interrupted { reason: reason.clone() };
+    let run = Run::new(begun.id, *started_at, end, Outcome::Interrupted);
+    Run { pid: Some(*pid), reason: Some(reason), ..run }
 }
 
 #[cfg(test)]

@@ -158,6 +158,31 @@ pub struct Run {
 }
 
 impl Run {
+    /// A run that has come to this after one attempt, and of which nothing else is known.
+    pub fn new(id: RunId, started_at: Timestamp, end: RunEnd, outcome: Outcome) -> Self {
+        Self {
+            id,
+            parent: None,
+            started_at,
+            ended_at: None,
+            wall_time: None,
+            pid: None,
+            attempts: 1,
+            earlier: Vec::new(),
+            end,
+            timed_out: false,
+            forwarded_signal: None,
+            stop_signal: None,
+            usage: None,
+            report: Report::default(),
+            produced: Vec::new(),
+            output: KeptOutput::default(),
+            output_was_lost: false,
+            outcome,
+            reason: None,
+        }
+    }
+
     /// How cronward ends after this run; never changed by anything that happens later.
     pub fn exit(&self) -> Exit {
         if self.timed_out {

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::*;
-use crate::outcome::{Ending, KeptOutput, Report, RunEnd};
+use crate::outcome::{Ending, RunEnd};
 use proptest::prelude::*;
 
 fn count(n: u32) -> NonZeroU32 {
@@ -31,27 +31,8 @@ fn minute(minutes: usize) -> Timestamp {
 }
 
 fn run(outcome: Outcome, started_at: Timestamp) -> Run {
-    Run {
-        id: RunId::new(),
-        parent: None,
-        started_at,
-        ended_at: Some(started_at),
-        wall_time: None,
-        pid: None,
-        attempts: 1,
-        earlier: Vec::new(),
-        end: RunEnd::Ended(Ending::Exited(0)),
-        timed_out: false,
-        forwarded_signal: None,
-        stop_signal: None,
-        usage: None,
-        report: Report::default(),
-        produced: Vec::new(),
-        output: KeptOutput::default(),
-        output_was_lost: false,
-        outcome,
-        reason: None,
-    }
+    let end = RunEnd::Ended(Ending::Exited(0));
+    Run { ended_at: Some(started_at), ..Run::new(RunId::new(), started_at, end, outcome) }
 }
 
 /// The judgement of a run of no length at this moment.

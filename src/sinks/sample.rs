@@ -10,7 +10,7 @@ use super::Opening;
 use crate::clock::Timestamp;
 use crate::job::{CommandLine, Label, RunId, Tag};
 use crate::notice::{Finished, Notice, Start};
-use crate::outcome::{Ending, KeptOutput, Outcome, Report, Run, RunEnd, Usage};
+use crate::outcome::{Ending, Outcome, Report, Run, RunEnd, Usage};
 use crate::plan::{JobFacts, Privacy, Severity, Variables};
 use crate::policy::{Alert, AlertAfter, AlertRule, History, Judged, judge};
 
@@ -36,26 +36,14 @@ pub fn job(label: &str) -> JobFacts {
 
 /// A run that ended so, on a host with 12.75 ms to spare.
 pub fn run(outcome: Outcome, code: u8, reason: Option<&str>) -> Run {
+    let started_at = Timestamp::from_millis(ENDED_AT.as_millis() - 13);
     Run {
-        id: RunId::new(),
-        parent: None,
-        started_at: Timestamp::from_millis(ENDED_AT.as_millis() - 13),
         ended_at: Some(ENDED_AT),
         wall_time: Some(Duration::from_micros(12_750)),
         pid: Some(4711),
-        attempts: 1,
-        earlier: Vec::new(),
-        end: RunEnd::Ended(Ending::Exited(code)),
-        timed_out: false,
-        forwarded_signal: None,
-        stop_signal: None,
         usage: Some(Usage { user: Duration::from_micros(8_500), max_rss_bytes: 1 << 20, ..Usage::default() }),
-        report: Report::default(),
-        produced: Vec::new(),
-        output: KeptOutput::default(),
-        output_was_lost: false,
-        outcome,
         reason: reason.map(str::to_owned),
+        ..Run::new(RunId::new(), started_at, RunEnd::Ended(Ending::Exited(code)), outcome)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::base64::base64;
 use crate::job::Tag;
 use crate::notice::audience::{Audience, command_for, output_for, reason_for, reason_in_words, words_for};
 use crate::notice::{Finished, Overdue, Start};
-use crate::outcome::{Attempt, Produced, Run, Usage};
+use crate::outcome::{Attempt, Ending, Produced, Run, Usage};
 use crate::plan::JobFacts;
 
 #[derive(Serialize, Default)]
@@ -33,14 +33,8 @@ pub(super) struct RunFields<'a> {
     earlier_attempts: Vec<AttemptFields<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    exit_code: Option<u8>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    signal: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    signal_number: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    core_dumped: Option<bool>,
+    #[serde(flatten)]
+    ending: EndingFields,
     #[serde(skip_serializing_if = "Option::is_none")]
     timed_out: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,11 +82,9 @@ struct ExcerptFields<'a> {
     truncated_bytes: u64,
 }
 
-#[derive(Serialize)]
-struct AttemptFields<'a> {
-    started_at: String,
-    duration_ms: f64,
-    outcome: &'static str,
+/// How a command ended that was started and reaped.
+#[derive(Serialize, Default)]
+struct EndingFields {
     #[serde(skip_serializing_if = "Option::is_none")]
     exit_code: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,6 +93,15 @@ struct AttemptFields<'a> {
     signal_number: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     core_dumped: Option<bool>,
+}
+
+#[derive(Serialize)]
+struct AttemptFields<'a> {
+    started_at: String,
+    duration_ms: f64,
+    outcome: &'static str,
+    #[serde(flatten)]
+    ending: EndingFields,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Cow<'a, str>>,
 }
@@ -198,7 +199,6 @@ impl<'a> RunFields<'a> {
 
     pub(super) fn finished(job: &'a JobFacts, finished: &'a Finished, audience: Audience) -> Self {
         let run = &finished.run;
-        let death = run.death();
         Self {
             run_id: run.id.to_string(),
             parent_run_id: run.parent.map(|id| id.to_string()),
@@ -209,10 +209,7 @@ impl<'a> RunFields<'a> {
             attempts: (run.attempts > 0).then_some(run.attempts),
             earlier_attempts: run.earlier.iter().map(|one| AttemptFields::of(job, one, audience)).collect(),
             outcome: Some(run.outcome.as_str()),
-            exit_code: run.exit_code(),
-            signal: death.map(|(signal, _)| signal.to_string()),
-            signal_number: death.map(|(signal, _)| signal.0),
-            core_dumped: death.map(|(_, core_dumped)| core_dumped),
+            ending: EndingFields::of(run.end.ending()),
             timed_out: run.timed_out.then_some(true),
             forwarded_signal: run.forwarded_signal.map(|signal| signal.to_string()),
             reason: reason_for(job, run, audience),
@@ -275,17 +272,25 @@ impl<'a> ProducedFields<'a> {
     }
 }
 
+impl EndingFields {
+    fn of(ending: Option<Ending>) -> Self {
+        let death = ending.and_then(Ending::death);
+        Self {
+            exit_code: ending.and_then(Ending::exit_code),
+            signal: death.map(|(signal, _)| signal.to_string()),
+            signal_number: death.map(|(signal, _)| signal.0),
+            core_dumped: death.map(|(_, core_dumped)| core_dumped),
+        }
+    }
+}
+
 impl<'a> AttemptFields<'a> {
     fn of(job: &JobFacts, attempt: &'a Attempt, audience: Audience) -> Self {
-        let death = attempt.ending.death();
         Self {
             started_at: attempt.started_at.to_string(),
             duration_ms: millis(attempt.wall_time),
             outcome: attempt.outcome.as_str(),
-            exit_code: attempt.ending.exit_code(),
-            signal: death.map(|(signal, _)| signal.to_string()),
-            signal_number: death.map(|(signal, _)| signal.0),
-            core_dumped: death.map(|(_, core_dumped)| core_dumped),
+            ending: EndingFields::of(Some(attempt.ending)),
             reason: reason_in_words(job, attempt.reason.as_deref(), audience),
         }
     }

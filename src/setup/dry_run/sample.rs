@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::job::{RunId, Signal};
 use crate::notice::{Finished, Notice, Start};
-use crate::outcome::{Ended, Ending, KeptOutput, Outcome, Report, Run, RunEnd, Usage};
+use crate::outcome::{Ended, Ending, Outcome, Run, RunEnd, Usage};
 use crate::plan::Plan;
 use crate::policy::{AlertAfter, History, Judged, RECENT_MAX, judge};
 
@@ -72,29 +72,17 @@ fn run(plan: &Plan, ending: Ending) -> Run {
     let end = RunEnd::Ended(ending);
     let (outcome, reason) = Ended { end: &end, timed_out_after: None, stop_signal: None }.judge(&plan.codes);
     Run {
-        id: RunId::new(),
         parent: plan.parent,
-        started_at: STARTED_AT,
         ended_at: Some(ENDED_AT),
         wall_time: Some(ENDED_AT.since(STARTED_AT)),
         pid: Some(PID),
-        attempts: 1,
-        earlier: Vec::new(),
-        end,
-        timed_out: false,
-        forwarded_signal: None,
-        stop_signal: None,
         usage: Some(Usage {
             user: Duration::from_millis(812),
             system: Duration::from_millis(91),
             max_rss_bytes: 32 * 1024 * 1024,
             ..Usage::default()
         }),
-        report: Report::default(),
-        produced: Vec::new(),
-        output: KeptOutput::default(),
-        output_was_lost: false,
-        outcome,
         reason,
+        ..Run::new(RunId::new(), STARTED_AT, end, outcome)
     }
 }
