@@ -24,8 +24,9 @@ use crate::policy::{History, Judgement, Verdict};
 /// From this wall time on a run's start was synced, and so is its end.
 const LASTING: Duration = Duration::from_secs(1);
 
-/// How much is read ahead at most, in bytes, and so held while the command runs.
-const READ_AHEAD_MAX: u64 = 16 * 1024;
+/// How much is read ahead at most, in bytes, and so held while the command runs. Behind a fold that is farther away
+/// there are many runs under way, each of which would hold it.
+const READ_AHEAD_MAX: u64 = tail::FIRST_WINDOW;
 
 /// The run that is put on record.
 pub(super) struct Subject<'a> {

@@ -93,6 +93,23 @@ fn a_success_a_warning_and_a_job_that_was_told_to_stop_are_not_repeated() {
     assert_eq!(host.journal("told").last()["outcome"], "stopped", "{ran}");
 }
 
+/// Such an attempt counts as timed out, which is a failure like others.
+#[test]
+fn a_signal_that_asks_to_stop_while_an_attempt_is_ended_by_its_limit_is_obeyed_too() {
+    let host = Host::new();
+    let told = host.fifo("told");
+    let line = "echo x >>ran; n=0; trap 'n=$((n+1)); echo $n >told; [ $n = 1 ] || exit 1' TERM; \
+                while :; do sleep 0.01; done";
+    let limit = ["-l", "job", "--timeout", "300ms", "--kill-after", "1h"];
+    let running =
+        host.wrap(&[&limit[..], &["--retries", "3", "--retry-delay", "1ms"]].concat(), line).start();
+    assert_eq!(told.line(), "1");
+    running.signal(libc::SIGTERM);
+    let ran = running.wait();
+    assert_eq!((ran.end(), ran_as(&host).len()), (End::Code(124), 1), "{ran}");
+    assert_eq!(host.journal("job").last()["outcome"], "timed_out", "{ran}");
+}
+
 #[test]
 fn a_signal_that_asks_to_stop_ends_the_wait_between_two_attempts() {
     let host = Host::new();
