@@ -20,7 +20,7 @@ use crate::expectation::{Expectation, Product};
 use crate::job::{CommandLine, Label, RunId, Tag};
 use crate::outcome::CodeMeaning;
 use crate::output::log::KeepRule;
-use crate::policy::AlertRule;
+use crate::policy::{AlertKey, AlertRule};
 use crate::schedule::Schedule;
 
 pub use files::{read_files, sift};
@@ -97,10 +97,7 @@ pub struct JobFacts {
     /// What is run.
     pub command: CommandLine,
     /// Deduplication key of alerts; `{host}` and `{label}` are filled in.
-    pub alert_key: String,
-    /// Whether several hosts share the key (it had no `{host}`), so that one host's recovery does
-    /// not speak for the others.
-    pub alert_key_is_shared: bool,
+    pub alert_key: AlertKey,
     /// How bad an alert is.
     pub severity: Severity,
     /// Whom an alert concerns.

@@ -66,13 +66,31 @@ pub struct LastRun {
     pub wall_time: Option<Duration>,
 }
 
+/// What receivers know an alert by, so that the same incident is not raised twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertKey {
+    /// Its text, the same for opening, repetitions and recovery.
+    pub text: String,
+    /// Whether several hosts share it (it had no `{host}`): one host's recovery does not speak for the
+    /// others.
+    pub is_shared: bool,
+}
+
+#[cfg(test)]
+impl AlertKey {
+    /// A key of one host's own.
+    pub fn of_one_host(text: &str) -> Self {
+        Self { text: text.to_owned(), is_shared: false }
+    }
+}
+
 /// One incident: from the failure that opened it to the success that closes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alert {
     /// The same in the opening, every repetition and the recovery.
     pub id: RunId,
     /// Deduplication key under which it was opened.
-    pub key: String,
+    pub key: AlertKey,
     /// When it was opened.
     pub opened_at: Timestamp,
     /// When anybody was last told of it; `None`: nobody was, since the job is muted.
@@ -91,7 +109,7 @@ pub struct Judged<'a> {
     /// When it ended, or was found to have ended.
     pub ended_at: Timestamp,
     /// The key that an alert would be opened under.
-    pub alert_key: &'a str,
+    pub alert_key: &'a AlertKey,
 }
 
 /// What a run makes of its job.
@@ -184,8 +202,8 @@ pub fn judge_blind(judged: &Judged<'_>, rule: &AlertRule) -> Judgement {
 }
 
 impl Alert {
-    fn new(key: &str, now: Timestamp, failures: u32) -> Self {
-        let (id, key) = (RunId::new(), key.to_owned());
+    fn new(key: &AlertKey, now: Timestamp, failures: u32) -> Self {
+        let (id, key) = (RunId::new(), key.clone());
         Self { id, key, opened_at: now, notified_at: None, failures, counted: None }
     }
 }

@@ -258,7 +258,7 @@ impl AlertFields {
     fn of(alert: &Alert) -> Self {
         Self {
             id: alert.id.to_string(),
-            key: alert.key.clone(),
+            key: alert.key.text.clone(),
             opened_at: alert.opened_at.to_string(),
             failures: alert.failures,
         }

@@ -12,7 +12,7 @@ use super::{Committed, Journal};
 use crate::clock::{Deadline, Timestamp};
 use crate::job::{CommandLine, Label, RunId};
 use crate::outcome::{Ending, Outcome, Run, RunEnd};
-use crate::policy::{self, AlertAfter, AlertRule, History, Judged, Judgement};
+use crate::policy::{self, AlertAfter, AlertKey, AlertRule, History, Judged, Judgement};
 use crate::sys::process::LastWords;
 
 /// A state directory with one job in it.
@@ -76,8 +76,9 @@ impl Home {
     }
 
     pub(crate) fn judge(&self, history: Option<&History>, run: &Run) -> Judgement {
+        let alert_key = AlertKey::of_one_host("db1/backup");
         let judged =
-            Judged { run, ended_at: run.ended_at.unwrap_or_else(Timestamp::now), alert_key: "db1/backup" };
+            Judged { run, ended_at: run.ended_at.unwrap_or_else(Timestamp::now), alert_key: &alert_key };
         let rule = AlertRule {
             after: AlertAfter::InARow(NonZeroU32::new(self.threshold).unwrap()),
             realert: None,

@@ -16,7 +16,7 @@ use crate::directory::{Access, Directory, Refusal, Unsynced};
 use crate::job::RunId;
 use crate::os_error;
 use crate::outcome::Run;
-use crate::policy::{self, AlertAfter, AlertRule, History, Judged, Judgement};
+use crate::policy::{self, AlertAfter, AlertKey, AlertRule, History, Judged, Judgement};
 
 /// How many jobs of another user are looked at.
 const JOBS_OF_OTHERS: usize = 10_000;
@@ -242,7 +242,8 @@ fn judge_without_rule(history: Option<&History>, run: &Run) -> Judgement {
         realert: None,
         recover_after: NonZeroU32::MAX,
     };
-    let judged = Judged { run, ended_at: run.ended_at.unwrap_or(run.started_at), alert_key: "" };
+    let alert_key = AlertKey { text: String::new(), is_shared: false };
+    let judged = Judged { run, ended_at: run.ended_at.unwrap_or(run.started_at), alert_key: &alert_key };
     policy::judge(history.unwrap_or(&History::default()), &judged, &rule)
 }
 

@@ -123,6 +123,9 @@ pub(super) struct Fold {
 pub(super) struct Alert {
     id: Id,
     key: String,
+    /// Whether several hosts share the key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    shared: bool,
     opened_at: i64,
     /// Absent while nobody has been told of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -223,7 +226,8 @@ impl Alert {
     pub(super) fn of(alert: &policy::Alert) -> Self {
         Self {
             id: Id(alert.id),
-            key: alert.key.clone(),
+            key: alert.key.text.clone(),
+            shared: alert.key.is_shared,
             opened_at: alert.opened_at.as_millis(),
             notified_at: alert.notified_at.map(Timestamp::as_millis),
             failures: alert.failures,
@@ -234,7 +238,7 @@ impl Alert {
     pub(super) fn to_policy(&self) -> policy::Alert {
         policy::Alert {
             id: self.id.0,
-            key: self.key.clone(),
+            key: policy::AlertKey { text: self.key.clone(), is_shared: self.shared },
             opened_at: Timestamp::from_millis(self.opened_at),
             notified_at: self.notified_at.map(Timestamp::from_millis),
             failures: self.failures,

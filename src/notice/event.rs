@@ -52,6 +52,9 @@ struct Event<'a> {
 struct AlertFields<'a> {
     id: String,
     key: &'a str,
+    /// Only if several hosts share the key: a receiver that resolves by it must not do so then.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    key_is_shared: bool,
     opened_at: String,
     failures: u32,
     severity: &'static str,
@@ -119,7 +122,8 @@ impl<'a> AlertFields<'a> {
     fn of(job: &'a JobFacts, alert: &'a Alert, changed: Vec<Cow<'a, str>>) -> Self {
         Self {
             id: alert.id.to_string(),
-            key: &alert.key,
+            key: &alert.key.text,
+            key_is_shared: alert.key.is_shared,
             opened_at: alert.opened_at.to_string(),
             failures: alert.failures,
             severity: job.severity.as_str(),

@@ -16,7 +16,7 @@ use crate::config::{Configured, Levels, Surroundings};
 use crate::expectation::Expectation;
 use crate::job::{CommandLine, Label};
 use crate::outcome::{CodeMeaning, ExitCodes, status};
-use crate::policy::{AlertAfter, AlertRule};
+use crate::policy::{AlertAfter, AlertKey, AlertRule};
 use crate::schedule::Schedule;
 use crate::settings::{Setting, UsageError};
 
@@ -133,8 +133,7 @@ fn job_facts(command: CommandLine, levels: &Levels, host: String) -> Result<JobF
     Ok(JobFacts {
         namespace: namespace.map_or_else(|| NAMESPACE.to_owned(), |name| name.replace("{host}", &host)),
         tags: lists::tags(levels)?,
-        alert_key: fill(key, &host, label.as_str()),
-        alert_key_is_shared: !key.contains("{host}"),
+        alert_key: AlertKey { text: fill(key, &host, label.as_str()), is_shared: !key.contains("{host}") },
         severity: severity(levels)?,
         owner: note(Setting::Owner).map(String::from),
         runbook: note(Setting::Runbook).map(String::from),

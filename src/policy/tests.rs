@@ -6,6 +6,10 @@ use super::*;
 use crate::outcome::{Ending, RunEnd};
 use proptest::prelude::*;
 
+fn key(text: &str) -> AlertKey {
+    AlertKey::of_one_host(text)
+}
+
 fn count(n: u32) -> NonZeroU32 {
     NonZeroU32::new(n).unwrap()
 }
@@ -37,7 +41,7 @@ fn run(outcome: Outcome, started_at: Timestamp) -> Run {
 
 /// The judgement of a run of no length at this moment.
 fn judge_at(before: &History, outcome: Outcome, at: Timestamp, rule: &AlertRule) -> Judgement {
-    judge(before, &Judged { run: &run(outcome, at), ended_at: at, alert_key: "host/job" }, rule)
+    judge(before, &Judged { run: &run(outcome, at), ended_at: at, alert_key: &key("host/job") }, rule)
 }
 
 fn outcome(letter: char) -> Outcome {
@@ -129,7 +133,7 @@ fn two_incidents_have_two_ids() {
 fn a_failure_without_a_readable_history_is_an_alert() {
     let verdict = |outcome| {
         let run = run(outcome, minute(0));
-        let judged = Judged { run: &run, ended_at: minute(0), alert_key: "k" };
+        let judged = Judged { run: &run, ended_at: minute(0), alert_key: &key("k") };
         judge_blind(&judged, &rule(100, 1, None)).verdict
     };
     assert_eq!(verdict(Outcome::Failed), Verdict::Opened);
@@ -183,7 +187,7 @@ fn an_alert_begins_with_the_failures_that_the_rule_has_counted() {
     }
     let rule = rule_of(of_last(2, 3), 1, None);
     let before = play("Fo".chars().map(outcome), &rule).pop().unwrap().history;
-    let opened = judge_overdue(&before, RunId::new(), "k", &rule, minute(3)).alert.unwrap();
+    let opened = judge_overdue(&before, RunId::new(), &key("k"), &rule, minute(3)).alert.unwrap();
     assert_eq!(opened.failures, 2);
 }
 
@@ -227,11 +231,11 @@ fn an_alert_that_was_told_before_is_not_repeated_while_muted_but_closed() {
 fn trouble_that_no_run_has_reported_opens_one_alert_and_a_success_closes_it() {
     let rule = rule(3, 2, Some(600));
     let healthy = play("oooo".chars().map(outcome), &rule).pop().unwrap().history;
-    let opened = judge_trouble(&healthy, "k", &rule, minute(20));
+    let opened = judge_trouble(&healthy, &key("k"), &rule, minute(20));
     assert_eq!(opened.verdict, Verdict::Opened, "whatever the rule says of failures");
     assert_eq!(opened.alert.as_ref().map(|alert| alert.failures), Some(1));
-    assert_eq!(judge_trouble(&opened.history, "k", &rule, minute(21)).verdict, Verdict::StillOpen);
-    assert_eq!(judge_trouble(&opened.history, "k", &rule, minute(31)).verdict, Verdict::Repeat);
+    assert_eq!(judge_trouble(&opened.history, &key("k"), &rule, minute(21)).verdict, Verdict::StillOpen);
+    assert_eq!(judge_trouble(&opened.history, &key("k"), &rule, minute(31)).verdict, Verdict::Repeat);
     // Successes from before the trouble do not count.
     let one = judge_at(&opened.history, Outcome::Ok, minute(40), &rule);
     assert_eq!(one.verdict, Verdict::StillOpen);
@@ -242,16 +246,16 @@ fn trouble_that_no_run_has_reported_opens_one_alert_and_a_success_closes_it() {
 fn a_run_that_takes_too_long_opens_the_alert_that_its_failure_would_and_counts_once() {
     let rule = rule(2, 1, None);
     let hung = run(Outcome::Suspect, minute(3));
-    let first = judge_overdue(&History::default(), hung.id, "k", &rule, minute(9));
+    let first = judge_overdue(&History::default(), hung.id, &key("k"), &rule, minute(9));
     assert_eq!((first.verdict, first.history), (Verdict::Failing, History::default()));
 
     let before = judge_at(&History::default(), Outcome::Failed, minute(0), &rule).history;
-    let opened = judge_overdue(&before, hung.id, "k", &rule, minute(9));
+    let opened = judge_overdue(&before, hung.id, &key("k"), &rule, minute(9));
     assert_eq!(opened.verdict, Verdict::Opened);
     assert_eq!(opened.history.failures_in_a_row, 1, "it has not ended");
-    let again = judge_overdue(&opened.history, hung.id, "k", &rule, minute(10));
+    let again = judge_overdue(&opened.history, hung.id, &key("k"), &rule, minute(10));
     assert_eq!(again.verdict, Verdict::StillOpen);
-    let judged = Judged { run: &hung, ended_at: minute(11), alert_key: "k" };
+    let judged = Judged { run: &hung, ended_at: minute(11), alert_key: &key("k") };
     let ended = judge(&again.history, &judged, &rule);
     let failures = ended.alert.as_ref().map(|alert| alert.failures);
     assert_eq!((ended.verdict, failures, ended.history.failures_in_a_row), (Verdict::StillOpen, Some(2), 2));
@@ -299,7 +303,7 @@ proptest! {
         for (at, step) in steps.into_iter().enumerate() {
             let judgement = match step {
                 Step::Ends(outcome) => judge_at(&history, outcome, minute(at), &rule),
-                Step::IsLate => judge_trouble(&history, "k", &rule, minute(at)),
+                Step::IsLate => judge_trouble(&history, &key("k"), &rule, minute(at)),
                 Step::IsMuted(minutes) => {
                     history.muted_until = Some(minute(at + minutes));
                     continue;

@@ -1,14 +1,14 @@
 //! PURE. What no run has said by ending: that one does not come, that one takes too long, that the last
 //! success is too old. Whoever notices asks here what becomes of the alert.
 
-use super::{Alert, AlertRule, History, Judgement, Verdict};
+use super::{Alert, AlertKey, AlertRule, History, Judgement, Verdict};
 use crate::clock::Timestamp;
 use crate::job::RunId;
 use crate::outcome::Outcome;
 
 /// Judges a job that is in trouble at this moment, without a run that has ended: it opens the alert, or
 /// says it again if that is due.
-pub fn judge_trouble(before: &History, alert_key: &str, rule: &AlertRule, now: Timestamp) -> Judgement {
+pub fn judge_trouble(before: &History, alert_key: &AlertKey, rule: &AlertRule, now: Timestamp) -> Judgement {
     let mut history = before.clone();
     match history.alert.take() {
         Some(alert) => history.still_open(alert, rule, now),
@@ -24,7 +24,7 @@ pub fn judge_trouble(before: &History, alert_key: &str, rule: &AlertRule, now: T
 pub fn judge_overdue(
     before: &History,
     run: RunId,
-    alert_key: &str,
+    alert_key: &AlertKey,
     rule: &AlertRule,
     now: Timestamp,
 ) -> Judgement {

@@ -104,7 +104,7 @@ fn variables(notice: &Notice) -> Vec<OsString> {
         fields.extend(reason.map(|reason| ("REASON", reason.into_owned())));
         fields.push(("FAILURES", alert.failures.to_string()));
         fields.push(("ALERT_ID", alert.id.to_string()));
-        fields.push(("ALERT_KEY", alert.key.clone()));
+        fields.push(("ALERT_KEY", alert.key.text.clone()));
         if !changed.is_empty() {
             fields.push(("CHANGED", changes_for(job, changed, Audience::Away).join("\n")));
         }

@@ -12,7 +12,7 @@ use crate::job::{CommandLine, Label, RunId, Tag};
 use crate::notice::{Finished, Notice, Start};
 use crate::outcome::{Ending, Outcome, Report, Run, RunEnd, Usage};
 use crate::plan::{JobFacts, Privacy, Severity, Variables};
-use crate::policy::{Alert, AlertAfter, AlertRule, History, Judged, judge};
+use crate::policy::{Alert, AlertAfter, AlertKey, AlertRule, History, Judged, judge};
 
 /// When every sample run ended.
 pub const ENDED_AT: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -25,8 +25,7 @@ pub fn job(label: &str) -> JobFacts {
         namespace: "cronward".into(),
         tags: Vec::new(),
         command: CommandLine::Words(vec!["pg_dump".into(), "--password=x".into()]),
-        alert_key: format!("db1/{label}"),
-        alert_key_is_shared: false,
+        alert_key: AlertKey::of_one_host(&format!("db1/{label}")),
         severity: Severity::Error,
         owner: None,
         runbook: None,
@@ -97,7 +96,7 @@ pub fn hostile_report() -> impl Strategy<Value = Report> {
 pub fn failing_history() -> History {
     let alert = Alert {
         id: RunId::new(),
-        key: "db1/backup".into(),
+        key: AlertKey::of_one_host("db1/backup"),
         opened_at: Timestamp::from_millis(1_699_999_000_000),
         notified_at: Some(Timestamp::from_millis(1_699_999_000_000)),
         failures: 3,

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use super::*;
 use crate::job::RunId;
-use crate::policy::{AlertAfter, AlertRule, Milestone, Verdict, judge_trouble};
+use crate::policy::{AlertAfter, AlertKey, AlertRule, Milestone, Verdict, judge_trouble};
 use proptest::prelude::*;
 
 const MINUTE: i64 = 60_000;
@@ -296,9 +296,10 @@ fn the_alert_of_a_missed_run_is_opened_once_and_closed_by_the_next_success() {
         realert: None,
         recover_after: NonZeroU32::MIN,
     };
-    let opened = judge_trouble(&ran(Outcome::Ok, 0, 1), "k", &rule, at(HOUR));
+    let key = AlertKey::of_one_host("k");
+    let opened = judge_trouble(&ran(Outcome::Ok, 0, 1), &key, &rule, at(HOUR));
     assert_eq!(opened.verdict, Verdict::Opened);
-    assert_eq!(judge_trouble(&opened.history, "k", &rule, at(2 * HOUR)).history, opened.history);
+    assert_eq!(judge_trouble(&opened.history, &key, &rule, at(2 * HOUR)).history, opened.history);
 }
 
 proptest! {

@@ -53,8 +53,8 @@ fn without_options_everything_has_its_default() {
     let job = &plan.job;
     assert!(job.label.as_str().starts_with("true-"), "{}", job.label);
     assert_eq!((job.host.as_str(), job.namespace.as_str()), ("db1", "cronward"));
-    assert_eq!(job.alert_key, format!("db1/{}", job.label));
-    assert!(!job.alert_key_is_shared);
+    assert_eq!(job.alert_key.text, format!("db1/{}", job.label));
+    assert!(!job.alert_key.is_shared);
     assert_eq!((job.severity, job.privacy), (Severity::Error, Privacy::default()));
     assert_eq!((&job.owner, &job.runbook), (&None, &None));
     assert_eq!((plan.time_limit, plan.overlap), (None, None));
@@ -122,7 +122,7 @@ fn alert_keys_are_filled_in_and_shared_without_the_host() {
         ("fixed", "fixed", true),
     ] {
         let plan = plan(&["-l", "a", "--alert-key", key, "x"], &[]);
-        assert_eq!((plan.job.alert_key.as_str(), plan.job.alert_key_is_shared), (filled, shared));
+        assert_eq!((plan.job.alert_key.text.as_str(), plan.job.alert_key.is_shared), (filled, shared));
     }
     assert_eq!(plan(&["--namespace", "a.{host}.b", "x"], &[]).job.namespace, "a.db1.b");
 }

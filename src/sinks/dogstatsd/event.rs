@@ -33,7 +33,7 @@ pub fn event(notice: &Notice, tags: &str, limit: usize) -> String {
     push_time_and_host(&mut fields, notice);
     if let Some(Turn { alert, .. }) = notice.news.turn() {
         fields.push_str("|k:");
-        push_field(&mut fields, &alert.key, KEY_MAX);
+        push_field(&mut fields, &alert.key.text, KEY_MAX);
     }
     let (priority, kind) = weight(notice);
     push_all(&mut fields, &["|p:", priority, "|s:cronward|t:", kind]);

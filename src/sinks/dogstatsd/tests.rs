@@ -269,7 +269,7 @@ proptest! {
         let mut job = sample::job(&format!("x{}", text[0]));
         job.host = text[1].clone();
         job.runbook = Some(text[2].clone());
-        job.alert_key = text[3].clone();
+        job.alert_key.text = text[3].clone();
         let notices = sample::failed_because(job, &text[3]);
         let status = status(&notices[0].news).unwrap();
         for limit in [UDP_MAX, UNIX_MAX] {
