@@ -6,6 +6,7 @@ mod datagrams;
 pub mod delivery;
 mod dogstatsd;
 mod exec;
+mod exposition;
 #[cfg(feature = "http")]
 mod http;
 mod inherited;
@@ -13,14 +14,19 @@ mod jsonl;
 #[cfg(feature = "http")]
 mod ping;
 #[cfg(feature = "http")]
+mod pushgateway;
+#[cfg(feature = "http")]
 mod secret;
 mod statsd;
+mod textfile;
 mod transport;
 mod wire;
 #[cfg(not(feature = "http"))]
 mod without_http;
 #[cfg(not(feature = "http"))]
 use without_http as ping;
+#[cfg(not(feature = "http"))]
+use without_http as pushgateway;
 
 #[cfg(test)]
 mod grammar;
@@ -157,6 +163,18 @@ pub static KINDS: &[Kind] = &[
         open: exec::open,
     },
     Kind {
+        name: "textfile",
+        help: "an absolute DIR: a file for each job, for node_exporter",
+        secret: false,
+        open: textfile::open,
+    },
+    Kind {
+        name: "pushgateway",
+        help: "http(s)://HOST[:PORT], or file:PATH or env:NAME that holds it: the same by PUT",
+        secret: true,
+        open: pushgateway::open,
+    },
+    Kind {
         name: "ping",
         help: "https://HOST/PATH, or file:PATH or env:NAME that holds it: check-ins with healthchecks.io",
         secret: true,
@@ -165,8 +183,7 @@ pub static KINDS: &[Kind] = &[
 ];
 
 /// Kinds that the manual names for a later version.
-const NOT_BUILT_YET: &[&str] =
-    &["textfile", "pushgateway", "otlp", "webhook", "pagerduty", "slack", "syslog"];
+const NOT_BUILT_YET: &[&str] = &["otlp", "webhook", "pagerduty", "slack", "syslog"];
 
 /// What each sink would send for some notices, of those that it wants: its name, and one text a
 /// datagram, line or request.
@@ -277,7 +294,7 @@ mod tests {
 
     #[test]
     fn an_unknown_kind_is_named_with_the_nearest_and_without_its_target() {
-        let kinds = "kinds are dogstatsd, statsd, jsonl, exec, ping";
+        let kinds = "kinds are dogstatsd, statsd, jsonl, exec, textfile, pushgateway, ping";
         let said = format!("'dogstasd:…': unknown kind 'dogstasd' (did you mean 'dogstatsd'?; {kinds})");
         assert_eq!(refused("dogstasd:secret"), said);
         assert_eq!(refused("mqtt:secret"), format!("'mqtt:…': unknown kind 'mqtt' ({kinds})"));
@@ -305,6 +322,9 @@ mod tests {
             ("ping:https://hc.example/secret", "ping:…"),
             ("ping:file:/etc/hc", "ping:file:/etc/hc"),
             ("ping:env:HC_URL", "ping:env:HC_URL"),
+            ("pushgateway:http://secret", "pushgateway:…"),
+            ("pushgateway:env:PUSH_URL", "pushgateway:env:PUSH_URL"),
+            ("textfile:/var/x", "textfile:/var/x"),
             ("pong:secret", "pong:…"),
             ("exec:mail -s x", "exec:mail -s x"),
         ] {
@@ -321,9 +341,9 @@ mod tests {
 
     #[test]
     fn every_kind_of_the_table_opens_a_sink_named_after_it() {
-        let mut words = vec!["dogstatsd:", "statsd:", "jsonl:/tmp/x", "exec:mail -s x"];
+        let mut words = vec!["dogstatsd:", "statsd:", "jsonl:/tmp/x", "exec:mail -s x", "textfile:/tmp/x"];
         if cfg!(feature = "http") {
-            words.push("ping:https://hc.example/x");
+            words.extend(["ping:https://hc.example/x", "pushgateway:http://push.example:9091"]);
         }
         for word in words.into_iter().map(written) {
             let sink = open_one(&word, &Variables::default(), &[]).unwrap();

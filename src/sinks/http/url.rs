@@ -80,6 +80,11 @@ impl Url {
         Self { path: format!("{}/{segment}", self.path), query: Some(query), ..self.clone() }
     }
 
+    /// The URL that many segments further down, with the options that it has.
+    pub fn below_path(&self, path: &str) -> Self {
+        Self { path: format!("{}/{path}", self.path), ..self.clone() }
+    }
+
     /// All of it, to be sent and never to be shown.
     pub fn secret_text(&self) -> String {
         let Self { origin, path, query, .. } = self;
@@ -163,6 +168,13 @@ mod tests {
         assert_eq!(below("https://h"), "https://h/start?rid=1");
         assert_eq!(below("https://h/a//"), "https://h/a/start?rid=1");
         assert_eq!(below("https://h/key/slug?create=1"), "https://h/key/slug/start?create=1&rid=1");
+    }
+
+    #[test]
+    fn a_path_goes_behind_the_path() {
+        let below = |text: &str| Url::parse(text).unwrap().below_path("a/b").secret_text();
+        assert_eq!(below("http://h/"), "http://h/a/b");
+        assert_eq!(below("http://h/x/?token=y"), "http://h/x/a/b?token=y");
     }
 
     #[test]
