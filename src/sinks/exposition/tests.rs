@@ -252,10 +252,15 @@ fn counters_go_back_only_with_a_new_record() {
     assert_eq!(of(&text, "last_run_outcome", Some("ok")), Some(1.0));
 
     let forgotten = History { since: Some(Timestamp::from_millis(1_700_000_000_001)), ..History::default() };
-    let text = over(&next(&forgotten, Outcome::Ok), &text);
+    let text = over(&next(&forgotten, Outcome::Failed), &text);
     assert_eq!(
         ["ok", "failed"].map(|outcome| of(&text, "runs_total", Some(outcome))),
-        [Some(1.0), Some(0.0)]
+        [Some(0.0), Some(1.0)]
+    );
+    // Of another record, fewer runs are not older ones.
+    assert_eq!(
+        (of(&text, "alert_open", None), of(&text, "last_run_outcome", Some("ok"))),
+        (Some(1.0), Some(0.0))
     );
 }
 

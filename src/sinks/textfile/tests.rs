@@ -100,6 +100,26 @@ fn a_text_that_is_there_already_is_not_written_again() {
 }
 
 #[test]
+fn what_another_run_has_just_written_is_heeded_and_what_is_old_is_not() {
+    let fixture = fixture();
+    let next = |before: &History, outcome| {
+        sample::ended(sample::job("x"), before, sample::run(outcome, 0, None)).remove(0)
+    };
+    let first = next(&History::default(), Outcome::Failed);
+    let second = next(first.news.finished().unwrap().history.as_ref().unwrap(), Outcome::Ok);
+    let alert_is_open = |notice| {
+        fixture.tell(std::slice::from_ref(notice)).unwrap();
+        let families = parse(&fs::read_to_string(fixture.path(FILE)).unwrap()).unwrap();
+        value(&families, "cronward_alert_open", &[])
+    };
+    assert_eq!((alert_is_open(&second), alert_is_open(&first)), (Some(0.0), Some(0.0)));
+    let hour = Duration::from_secs(3600);
+    let file = File::options().write(true).open(fixture.path(FILE)).unwrap();
+    file.set_modified(file.metadata().unwrap().modified().unwrap() - hour).unwrap();
+    assert_eq!(alert_is_open(&first), Some(1.0));
+}
+
+#[test]
 fn it_is_told_of_ends_and_alerts_at_once_and_confirms_none() {
     let sink = fixture().sink;
     let wanted = [Topic::End, Topic::Alert, Topic::Standing, Topic::Alive].map(|topic| sink.wants(topic));
