@@ -47,6 +47,15 @@ pub enum Task {
         /// Which.
         label: OsString,
     },
+    /// Deliver what is owed.
+    Flush,
+    /// Have the alert of a job told for nothing.
+    Drill {
+        /// Which.
+        label: OsString,
+        /// Instead: that the last one has arrived.
+        confirm: bool,
+    },
 }
 
 /// One row: a subcommand that there is.
@@ -73,7 +82,7 @@ const fn mixed(options: &'static [Known]) -> Grammar {
 }
 
 /// Every subcommand that there is.
-pub static ROWS: [Row; 4] = [
+pub static ROWS: [Row; 6] = [
     Row {
         name: "status",
         usage: "cronward status [OPTIONS] [LABEL]...",
@@ -112,11 +121,32 @@ pub static ROWS: [Row; 4] = [
         words: Some(1),
         task: |line| Task::Forget { label: line.words.into_iter().next().unwrap_or_default() },
     },
+    Row {
+        name: "flush",
+        usage: "cronward flush [OPTIONS]",
+        about: "Delivers alerts and recoveries that sinks could not be told of, of all jobs, now. Ends with 1 if\n\
+                something is still owed.",
+        grammar: mixed(&[Known::Help, STATE_DIR, CONFIG, NO_CONFIG]),
+        words: Some(0),
+        task: |_| Task::Flush,
+    },
+    Row {
+        name: "drill",
+        usage: "cronward drill [OPTIONS] LABEL",
+        about: "Plays the alert rule of a job through, and has the alert and its recovery told to every sink of it,\n\
+                marked as a drill. Prints who took it, and ends with 1 if one did not.",
+        grammar: mixed(&[Known::Help, STATE_DIR, CONFIG, NO_CONFIG, Known::Confirm]),
+        words: Some(1),
+        task: |line| Task::Drill {
+            label: line.words.into_iter().next().unwrap_or_default(),
+            confirm: line.confirm,
+        },
+    },
 ];
 
 /// Words that the manual reserves and this version does not have. Run as commands, they would change
 /// their meaning with the next version.
-pub const NOT_BUILT: [&str; 6] = ["history", "wrap", "doctor", "drill", "flush", "completions"];
+pub const NOT_BUILT: [&str; 4] = ["history", "wrap", "doctor", "completions"];
 
 /// The subcommand that the first word of a command line names; `None`: it is none.
 ///

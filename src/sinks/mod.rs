@@ -37,11 +37,12 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use crate::clock::Deadline;
+use crate::job::{CommandLine, fnv1a};
 use crate::notice::{News, Notice};
 use crate::plan::{Plan, SinkWord, Variables};
 use crate::settings::nearest;
 
-pub use inherited::{holds_secret, without_secrets};
+pub use inherited::{holds_secret, secret_variables, without_secrets};
 
 /// Whether telling a sink can make the caller wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,9 +91,14 @@ pub trait Sink: Send + Sync {
     fn name(&self) -> &str;
     /// Whether telling it can wait. Asked once the job has been started, never before.
     fn pace(&self) -> Pace;
-    /// Whether a delivery without error means that somebody has taken charge of an alert.
+    /// Whether a delivery without error means that somebody has taken charge of an alert. Such a sink is handed
+    /// alerts one by one, and is owed each until it has taken it.
     fn confirms(&self) -> bool {
         false
+    }
+    /// What it answered last when it took something, for people: `HTTP 202`, `exit status 0`.
+    fn answer(&self) -> Option<String> {
+        None
     }
     /// Whether it is told last, with what the others answered: a log on this host.
     fn hears_the_others(&self) -> bool {
@@ -131,9 +137,9 @@ pub struct Kind {
     /// Target and meaning, for messages and the manual.
     pub help: &'static str,
     /// Whether a target is a secret, unless it only says where one is.
-    secret: bool,
+    pub(crate) secret: bool,
     /// Makes a sink, without waiting for anything; an error is in words and without the target.
-    open: fn(&Opening<'_>) -> Result<Arc<dyn Sink>, String>,
+    pub(crate) open: fn(&Opening<'_>) -> Result<Arc<dyn Sink>, String>,
 }
 
 /// Every kind of sink, in the order of the manual.
@@ -185,6 +191,34 @@ pub static KINDS: &[Kind] = &[
 /// Kinds that the manual names for a later version.
 const NOT_BUILT_YET: &[&str] = &["otlp", "webhook", "pagerduty", "slack", "syslog"];
 
+/// The sinks of a list that take charge of alerts, each by its place and by what it is known as in the books
+/// of what is owed. Whoever reads that learns no secret, and a secret that is referred to may be changed.
+pub fn creditors(words: &[SinkWord], sinks: &[Arc<dyn Sink>]) -> Vec<(usize, String)> {
+    let taking_charge = |sink: &dyn Sink| sink.confirms() && sink.wants(Topic::Alert);
+    let pairs = words.iter().zip(sinks).enumerate();
+    pairs
+        .filter(|(_, (_, sink))| taking_charge(&***sink))
+        .map(|(place, (word, _))| (place, identity(word)))
+        .collect()
+}
+
+/// What a sink is known as from run to run: what may be shown of it, and of a secret a hash.
+fn identity(word: &SinkWord) -> String {
+    let shown = shown(word);
+    if !is_secret(word) {
+        return shown;
+    }
+    format!("{shown}#{:08x}", fnv1a(std::iter::once(word.target.as_bytes())))
+}
+
+/// What may be shown of a sink that is known as this; of a command line, which may be long, its first word.
+pub fn shown_identity(identity: &str) -> String {
+    if let Some(line) = identity.strip_prefix("exec:") {
+        return format!("exec:{}", CommandLine::Shell(line.into()).first_word().to_string_lossy());
+    }
+    identity.split_once("…#").map_or_else(|| identity.to_owned(), |(shown, _)| format!("{shown}…"))
+}
+
 /// What each sink would send for some notices, of those that it wants: its name, and one text a
 /// datagram, line or request.
 pub fn preview(sinks: &[Arc<dyn Sink>], notices: &[Notice]) -> Vec<(String, Vec<String>)> {
@@ -229,6 +263,10 @@ fn open_one(
 }
 
 fn named(kind: &str) -> Option<&'static Kind> {
+    #[cfg(test)]
+    if kind == "simulated" {
+        return Some(&crate::run::simulation::KIND);
+    }
     KINDS.iter().find(|known| known.name == kind)
 }
 
@@ -236,6 +274,11 @@ fn named(kind: &str) -> Option<&'static Kind> {
 pub fn shown(word: &SinkWord) -> String {
     let SinkWord { kind, target, .. } = word;
     if is_secret(word) { format!("{kind}:…") } else { format!("{kind}:{target}") }
+}
+
+/// What may be shown of a sink whose target is a secret; `None` of any other.
+pub fn shown_if_secret(word: &SinkWord) -> Option<String> {
+    is_secret(word).then(|| shown(word))
 }
 
 /// Whether the target of a sink is a secret, and does not only say where one is. That of an unknown kind

@@ -18,6 +18,7 @@ mod counting;
 mod crash;
 mod damaged;
 mod documents;
+mod drill;
 mod environment;
 mod events;
 mod excerpts;
@@ -26,6 +27,7 @@ mod locks;
 mod logs;
 mod metrics;
 mod overdue;
+mod owed;
 mod passthrough;
 #[cfg(feature = "http")]
 mod pings;

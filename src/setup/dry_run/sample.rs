@@ -9,7 +9,9 @@ use crate::job::{RunId, Signal};
 use crate::notice::{Finished, Notice, Start};
 use crate::outcome::{Ended, Ending, Outcome, Run, RunEnd, Usage};
 use crate::plan::Plan;
-use crate::policy::{AlertAfter, History, Judged, RECENT_MAX, judge};
+use crate::policy::{History, Judged, judge};
+use crate::setup::brink;
+use crate::turn::{AlertTurn, TurnCause};
 
 /// 2026-01-01T00:00:00Z.
 const STARTED_AT: Timestamp = Timestamp::from_millis(1_767_225_600_000);
@@ -24,7 +26,10 @@ pub fn all(plan: &Plan) -> [(&'static str, Vec<Vec<Notice>>); 2] {
     let failure = failing_code(plan).map_or(killed, Ending::Exited);
     [
         ("a success would send", stages(plan, Ending::Exited(0), &History::default())),
-        ("a failure that opens the alert would send", stages(plan, failure, &on_the_brink(plan))),
+        (
+            "a failure that opens the alert would send",
+            stages(plan, failure, &brink::of_an_alert(&plan.rule, STARTED_AT)),
+        ),
     ]
 }
 
@@ -33,38 +38,18 @@ fn failing_code(plan: &Plan) -> Option<u8> {
     (1..=u8::MAX).find(|&code| plan.codes.of(code) == Outcome::Failed)
 }
 
-/// A history that one more failure makes an alert of.
-fn on_the_brink(plan: &Plan) -> History {
-    let failures = match plan.rule.after {
-        AlertAfter::InARow(failures)
-        | AlertAfter::OfLast { failures, .. }
-        | AlertAfter::Within { failures, .. } => failures.get() - 1,
-    };
-    // What the rules that look further back count by is no longer than their own bound.
-    let remembered = (failures as usize).min(RECENT_MAX);
-    History {
-        failures_in_a_row: failures,
-        recent: vec![Outcome::Failed; remembered],
-        failure_times: vec![STARTED_AT; remembered],
-        ..History::default()
-    }
-}
-
 fn stages(plan: &Plan, ending: Ending, before: &History) -> Vec<Vec<Notice>> {
     let run = run(plan, ending);
     let start = Start { id: run.id, parent: run.parent, pid: PID, started_at: STARTED_AT };
     let judged = Judged { run: &run, ended_at: ENDED_AT, alert_key: &plan.job.alert_key };
     let judgement = judge(before, &judged, &plan.rule);
-    let finished = Finished {
-        run,
-        verdict: judgement.verdict,
-        history: Some(judgement.history),
-        problems: Vec::new(),
-        sink_errors: Vec::new(),
-    };
+    let cause = TurnCause::Ended(Box::new(run.clone()), Some(judgement.history.failures_in_a_row));
+    let turn = AlertTurn::of(&judgement, cause, ENDED_AT);
+    let finished =
+        Finished { run, history: Some(judgement.history), problems: Vec::new(), sink_errors: Vec::new() };
     vec![
         vec![Notice::started(Arc::clone(&plan.job), start)],
-        Notice::ended(&plan.job, finished, judgement.alert),
+        Notice::ended(&plan.job, finished, turn.as_ref(), ENDED_AT),
     ]
 }
 
