@@ -5,11 +5,12 @@ use proptest::prelude::*;
 use super::reader::{Family, names, parse, value};
 use super::*;
 use crate::clock::Timestamp;
-use crate::job::{Signal, Tag};
-use crate::notice::{Health, Standing, Start};
+use crate::job::{RunId, Signal, Tag};
+use crate::notice::{Health, Standing};
 use crate::outcome::{Ending, Report, RunEnd, Usage};
 use crate::policy::{Judgement, Verdict};
 use crate::sinks::sample;
+use crate::turn::{AlertTurn, TurnCause, UnderWay};
 
 /// The text where there is none before.
 fn fresh(notice: &Notice) -> String {
@@ -268,11 +269,12 @@ fn counters_go_back_only_with_a_new_record() {
 fn an_alert_that_no_run_has_turned_is_put_into_what_is_there() {
     let healthy = fresh(&next(&History::default(), Outcome::Ok));
     let job = Arc::new(sample::job("x"));
-    let start = Start { id: crate::job::RunId::new(), parent: None, pid: 1, started_at: sample::ENDED_AT };
+    let under_way = UnderWay { id: RunId::new(), pid: 1, started_at: sample::ENDED_AT };
     let noticed = |verdict| {
         let alert = sample::failing_history().alert;
         let judgement = Judgement { history: History::default(), verdict, alert };
-        Notice::noticed(&job, sample::ENDED_AT, &judgement, "late".into(), Some(start.clone())).unwrap()
+        let cause = TurnCause::Noticed("late".into(), Some(under_way));
+        Notice::turned(&job, &AlertTurn::of(&judgement, cause, sample::ENDED_AT).unwrap())
     };
     let failing = healthy.replace("alert_open{task=\"x\"} 0", "alert_open{task=\"x\"} 1");
     assert_ne!(failing, healthy);
