@@ -191,6 +191,10 @@ FEATURES = (
     Feature("a lock that is waited for", ("--lock", "--lock-wait", "1h"), held=0.05, longer=1, most=2, brief=True),
     Feature("an alert and exec", ("--sink", "exec:cat >alert"), earlier=0),
     Feature("jsonl", ("--sink", "jsonl:events"), earlier=0),
+    # In the directory that the run is started in.
+    Feature("a first textfile", ("--sink", "textfile:/proc/self/cwd"), earlier=0),
+    Feature("textfile", ("--sink", "textfile:/proc/self/cwd")),
+    Feature("pushgateway", ("--sink", "pushgateway:http://127.0.0.1:{http}")),
     Feature("statsd by address", ("--sink", "statsd:127.0.0.1:{udp}")),
     Feature("dogstatsd by address", ("--sink", "dogstatsd:127.0.0.1:{udp}?events=all", "-t", "env:interop")),
     Feature("dogstatsd by socket", ("--sink", "dogstatsd:{socket}")),
