@@ -6,7 +6,9 @@
 mod failure;
 mod proxy;
 mod retry;
+mod secret_url;
 mod trust;
+mod turns;
 mod url;
 
 #[cfg(test)]
@@ -28,6 +30,8 @@ use crate::plan::Variables;
 use failure::{Failure, Kind};
 use retry::Next;
 
+pub use secret_url::SecretUrl;
+pub use turns::tell_each;
 pub use ureq::http::Method;
 pub use url::Url;
 
