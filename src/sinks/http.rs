@@ -4,6 +4,7 @@
 //! sent, and nowhere else.
 
 mod failure;
+pub mod json;
 mod proxy;
 mod retry;
 mod secret_url;
@@ -207,6 +208,12 @@ impl Answer {
             Some(reason) => format!("HTTP {status}: {reason}"),
             None => format!("HTTP {status}"),
         }
+    }
+
+    /// The beginning of the body, whatever it was said to be, without blanks around it; empty if it is no
+    /// text.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap_or_default().trim()
     }
 
     /// The body, if it is one short line of text.
