@@ -26,6 +26,8 @@ mod locks;
 mod logs;
 mod metrics;
 mod overdue;
+#[cfg(feature = "http")]
+mod pagers;
 mod passthrough;
 #[cfg(feature = "http")]
 mod pings;
