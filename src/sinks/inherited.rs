@@ -51,8 +51,8 @@ mod tests {
             ("+ping:https://h/x", ""),
             ("webhook:file:/u#secret=k jsonl:/f pagerduty:k", "jsonl:/f"),
             (
-                "webhook:file:/u#secret=env:K pagerduty:file:/k",
-                "webhook:file:/u#secret=env:K pagerduty:file:/k",
+                "webhook:file:/u#secret=file:/k pagerduty:file:/k",
+                "webhook:file:/u#secret=file:/k pagerduty:file:/k",
             ),
         ] {
             assert_eq!(without_secrets(OsStr::new(list)), OsStr::new(seen), "{list}");

@@ -137,6 +137,24 @@ fn an_alert_that_nobody_takes_is_one_line_on_stderr() {
     }
 }
 
+/// What a receiver goes by, so that it can drop a repetition.
+#[test]
+fn an_alert_that_is_sent_again_later_is_the_same_alert() {
+    let host = Host::new();
+    let refusal = Reply::Head("400 Bad Request");
+    for (kind, identity) in [(&format!("pagerduty:{KEY}?url=")[..], "dedup_key"), ("webhook:", "id")] {
+        let server = HttpServer::answering(&[refusal, TAKEN]);
+        // The check knows the sink too, whose target is a secret.
+        host.configure(format!("[defaults]\nsink = ['{kind}{}']\n", server.url("/")));
+        let run = |arguments: &[&str]| host.cronward(arguments).without_env("CRONWARD_SINK").run();
+        let ran = run(&["-l", identity, "--", "false"]);
+        assert_eq!((server.received().len(), ran.own_words().len()), (1, 1), "{ran}");
+        let ran = run(&["flush"]);
+        let [first, second] = &bodies(&server)[..] else { panic!("{:?}\n{ran}", server.received()) };
+        assert!(first[identity].is_string() && first == second, "{first:#}\n{second:#}");
+    }
+}
+
 #[test]
 fn a_webhook_hears_of_alerts_and_overdue_runs_unless_it_asks_for_more_or_less() {
     for (options, expected) in [
@@ -259,9 +277,10 @@ fn no_secret_is_said_kept_or_handed_on() {
 #[test]
 fn a_reference_to_a_secret_is_handed_on_and_kept() {
     let host = Host::new();
-    let sinks = ["pagerduty:file:/nonexistent/key", "webhook:env:HOOK#secret=env:HOOK_SECRET&events=alerts"];
+    let sinks =
+        ["pagerduty:file:/nonexistent/key", "webhook:file:/u#secret=file:/nonexistent/key&events=alerts"];
     let handed_on = format!("{} '{}'", sinks[0], sinks[1]);
-    let list = format!("{handed_on} webhook:env:HOOK#secret=abcd");
+    let list = format!("{handed_on} webhook:file:/u#secret=abcd");
     let ran = host.wrap(&["-l", "job"], "echo \"$CRONWARD_SINK\"").env("CRONWARD_SINK", list).run();
     assert_eq!(ran.stdout_text(), format!("{handed_on}\n"), "{ran}");
     let plan = fs::read_to_string(host.state_dir().join("jobs/job/plan.json")).unwrap();

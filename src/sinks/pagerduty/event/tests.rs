@@ -3,10 +3,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::job::{CommandLine, RunId};
-use crate::notice::Start;
+use crate::notice::{Cause, Start};
 use crate::outcome::{Ending, Excerpt, KeptOutput, Outcome, Report, RunEnd};
 use crate::plan::{Privacy, Severity};
-use crate::policy::{Alert, History, Judgement, Verdict};
+use crate::policy::{Alert, History};
 use crate::program::Changed;
 use crate::sinks::sample::{self, hostile};
 
@@ -21,6 +21,13 @@ fn opened(job: JobFacts, run: Run) -> Notice {
 
 fn failed() -> Run {
     sample::run(Outcome::Failed, 3, Some("exited with 3"))
+}
+
+fn with_changes(mut notice: Notice, changed: Vec<Changed>) -> Notice {
+    if let News::Opened(turn) = &mut notice.news {
+        turn.changed = changed;
+    }
+    notice
 }
 
 /// The alert of [`sample::failing_history`], of a key that hosts share.
@@ -90,7 +97,7 @@ fn a_failure_is_told_with_what_a_person_who_was_woken_wants_to_know() {
         ..failed()
     };
     let change = Changed { full: "'x' was modified".into(), brief: "the script was modified".into() };
-    let notice = opened(job, run).with_changes(|| vec![change]);
+    let notice = with_changes(opened(job, run), vec![change]);
     let (run_id, alert_id) = (notice.news.run().unwrap().id, notice.news.turn().unwrap().alert.id);
     let link = "https://wiki.example/backup#restore";
     let at = sample::ENDED_AT.to_string();
@@ -149,14 +156,14 @@ fn a_death_has_a_signal_and_no_code() {
 
 #[test]
 fn an_alert_that_no_run_has_turned_has_the_reason_and_the_run_that_is_under_way() {
-    let alert = sample::failing_history().alert;
-    let judgement = Judgement { history: History::default(), verdict: Verdict::Opened, alert };
     let start = Start { id: RunId::new(), parent: None, pid: 1, started_at: sample::ENDED_AT };
     for (under_way, class) in [(Some(start), Some("overdue")), (None, None)] {
         let run = under_way.as_ref().map(|start| json!(start.id.to_string()));
+        let alert = sample::failing_history().alert.unwrap();
+        let cause = Cause::Noticed("it takes\ntoo long".into(), under_way);
+        let news = News::Opened(Turn { alert, cause, changed: Vec::new() });
         let job = std::sync::Arc::new(sample::job("x"));
-        let reason = "it takes\ntoo long".to_owned();
-        let notice = Notice::noticed(&job, sample::ENDED_AT, &judgement, reason, under_way).unwrap();
+        let notice = Notice { id: RunId::new(), time: sample::ENDED_AT, job, news };
         let event = read(&notice);
         assert_eq!(event["payload"].get("class").and_then(Value::as_str), class);
         let details = &event["payload"]["custom_details"];
@@ -253,9 +260,11 @@ fn an_event_is_never_too_large() {
         ..failed()
     };
     let change = Changed { full: long.clone(), brief: long.clone() };
-    let notice = opened(job, run).with_changes(|| vec![change; 100]);
+    let notice = with_changes(opened(job, run), vec![change; 100]);
     let size = body(&notice, Action::Trigger, &"k".repeat(100)).len();
     assert!((200_000..500_000).contains(&size), "{size}");
+    let length = |field: &str| read(&notice)["payload"][field].as_str().unwrap().chars().count();
+    assert_eq!(["summary", "source", "component"].map(length), [1024, 255, 255]);
 }
 
 proptest! {
