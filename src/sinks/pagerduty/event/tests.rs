@@ -211,6 +211,7 @@ fn the_group_is_what_the_job_says_it_is_a_part_of() {
         (&["service:app", "env:prod"], Some("app")),
         (&["service:app", "group:db"], Some("db")),
         (&["service:app", "group"], Some("app")),
+        (&["service:app", "group:"], Some("app")),
     ] {
         let tags: Vec<Tag> = tags.iter().filter_map(|tag| Tag::parse(tag)).collect();
         assert_eq!(group(&tags), expected);
