@@ -45,10 +45,10 @@ use crate::notice::{News, Notice};
 use crate::plan::{Plan, SinkWord, Variables};
 use crate::settings::nearest;
 
-pub use inherited::{holds_secret, without_secrets};
-use options::options;
+pub use inherited::{holds_secret, secret_variables, without_secrets};
 #[cfg(feature = "http")]
 use options::options_of_url;
+use options::{only_refers, options};
 
 /// Whether telling a sink can make the caller wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,9 +139,9 @@ pub struct Kind {
     /// Target and meaning, for messages and the manual.
     pub help: &'static str,
     /// Whether a target is a secret, unless it only says where one is.
-    secret: bool,
+    pub(crate) secret: bool,
     /// Makes a sink, without waiting for anything; an error is in words and without the target.
-    open: fn(&Opening<'_>) -> Result<Arc<dyn Sink>, String>,
+    pub(crate) open: fn(&Opening<'_>) -> Result<Arc<dyn Sink>, String>,
 }
 
 /// Every kind of sink, in the order of the manual.
@@ -266,6 +266,10 @@ fn open_one(
 }
 
 fn named(kind: &str) -> Option<&'static Kind> {
+    #[cfg(test)]
+    if kind == "simulated" {
+        return Some(&crate::run::simulation::KIND);
+    }
     KINDS.iter().find(|known| known.name == kind)
 }
 
@@ -279,21 +283,6 @@ pub fn shown(word: &SinkWord) -> String {
 /// may be somebody's key, with a slip of the finger in the kind.
 fn is_secret(word: &SinkWord) -> bool {
     named(&word.kind).is_none_or(|known| known.secret && !only_refers(&word.target))
-}
-
-/// Options behind `#` that may be shown by themselves.
-const PLAIN_OPTIONS: &[&str] = &["", "events=all", "events=alerts"];
-
-/// Whether a target and its options behind `#` only say where secrets are. An option that nobody knows may
-/// be a secret, with a slip of the finger in its name.
-fn only_refers(target: &str) -> bool {
-    let refers = |text: &str| text.starts_with("file:") || text.starts_with("env:");
-    // A URL in an option may have a password in it, and is refused for that.
-    let has_user = target.split_once("://").is_some_and(|(_, rest)| rest.contains('@'));
-    let (target, list) = target.split_once('#').unwrap_or((target, ""));
-    let is_plain =
-        |pair| PLAIN_OPTIONS.contains(&pair) || pair.split_once('=').is_some_and(|(_, value)| refers(value));
-    refers(target) && !has_user && list.split('&').all(is_plain)
 }
 
 fn not_a_kind(kind: &str) -> String {

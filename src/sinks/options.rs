@@ -31,6 +31,21 @@ pub fn options_of_url(target: &str) -> Result<(&str, Options<'_>), String> {
     Ok((target, pairs.ok_or("what stands behind '#' is no list of options; write NAME=VALUE")?))
 }
 
+/// Options behind `#` that may be shown by themselves.
+const PLAIN_OPTIONS: &[&str] = &["", "events=all", "events=alerts"];
+
+/// Whether a target and its options behind `#` only say where secrets are. An option that nobody knows may
+/// be a secret, with a slip of the finger in its name.
+pub fn only_refers(target: &str) -> bool {
+    let refers = |text: &str| text.starts_with("file:") || text.starts_with("env:");
+    // A URL in an option may have a password in it, and is refused for that.
+    let has_user = target.split_once("://").is_some_and(|(_, rest)| rest.contains('@'));
+    let (target, list) = target.split_once('#').unwrap_or((target, ""));
+    let is_plain =
+        |pair| PLAIN_OPTIONS.contains(&pair) || pair.split_once('=').is_some_and(|(_, value)| refers(value));
+    refers(target) && !has_user && list.split('&').all(is_plain)
+}
+
 #[cfg(all(test, feature = "http"))]
 mod tests {
     use super::*;

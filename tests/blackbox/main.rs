@@ -26,6 +26,7 @@ mod locks;
 mod logs;
 mod metrics;
 mod overdue;
+mod owed;
 #[cfg(feature = "http")]
 mod pagers;
 mod passthrough;
