@@ -245,13 +245,13 @@ fn a_key_that_is_too_long_is_cut_in_the_same_way_each_time() {
 /// Everything that somebody else writes, as long as it can be.
 #[test]
 fn an_event_is_never_too_large() {
-    let long = "\"\\é漢🦀\u{1}".repeat(20_000);
+    let long = "\"\\é漢🦀\u{1}".repeat(2_000);
     let mut job = sample::job(&long);
     job.host = long.clone();
     job.owner = Some(long.clone());
     job.runbook = Some(format!("https://{long}"));
     job.alert_key.text = long.clone();
-    job.tags = (0..500).map(|at| Tag { key: format!("{at}{long}"), value: Some(long.clone()) }).collect();
+    job.tags = (0..100).map(|at| Tag { key: format!("{at}{long}"), value: Some(long.clone()) }).collect();
     job.command = CommandLine::Words(vec![long.clone().into(); 20]);
     job.privacy.send_args = true;
     let excerpt = Excerpt { head: long.clone().into_bytes(), total: long.len() as u64, ..Excerpt::default() };
