@@ -84,7 +84,7 @@ pub struct Plan {
 }
 
 /// What is constant for all runs of a job, and may be told to a sink.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct JobFacts {
     /// Name of the job.
     pub label: Label,

@@ -7,20 +7,17 @@
 mod differences;
 
 use std::ffi::{CStr, OsStr, OsString};
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use nix::errno::Errno;
-use nix::fcntl::renameat;
 use nix::sys::stat::fstat;
-use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
+use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 
-use super::compaction::write_whole;
 use super::tail::read_range;
 use crate::clock::Timestamp;
 use crate::config::{self, Level, Levels};
-use crate::directory::{Access, Directory, Refusal, Unsynced};
+use crate::directory::{Access, Directory, Unsynced};
 use crate::job::CommandLine;
 use crate::plan::Plan;
 use crate::program::{Changed, Program};
@@ -30,7 +27,6 @@ use differences::differences;
 
 /// The file, in a job's directory.
 const PLAN: &CStr = c"plan.json";
-const REPLACEMENT: &CStr = c"plan.json.new";
 /// Version of the form.
 const VERSION: u32 = 1;
 /// A larger file is none of ours.
@@ -56,6 +52,9 @@ pub struct KeptPlan {
     shell: bool,
     /// Options by their long names, nearest level first.
     given: Vec<Given>,
+    /// What may be shown of the sinks that are left out of that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    hidden_sinks: Vec<String>,
     /// What sinks read of the environment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     variables: Vec<(String, String)>,
@@ -148,6 +147,7 @@ impl KeptPlan {
             path: plan.search_path.as_deref().map(text),
             command,
             shell,
+            hidden_sinks: plan.sinks.iter().filter_map(sinks::shown_if_secret).collect(),
             given: given.filter(|given| !is_secret(given)).collect(),
             variables: plan
                 .variables
@@ -183,6 +183,11 @@ impl KeptPlan {
     /// `PATH` of the run.
     pub fn search_path(&self) -> Option<&OsStr> {
         self.path.as_deref().map(OsStr::new)
+    }
+
+    /// What may be shown of the sinks of the run whose targets are secrets, and which are not kept.
+    pub fn hidden_sinks(&self) -> &[String] {
+        &self.hidden_sinks
     }
 
     /// What sinks read of the environment.
@@ -247,7 +252,7 @@ impl KeptPlan {
         }
         // Strings, numbers and lists of them always serialize.
         let bytes = serde_json::to_vec(&kept).unwrap_or_default();
-        if let Ok(file) = replace(directory, &bytes) {
+        if let Ok(file) = directory.replace(PLAN, &bytes) {
             *recorded = Some(self.fingerprint);
             if worth_a_sync {
                 unsynced.extend([Arc::new(file), Arc::clone(directory.fd())]);
@@ -283,6 +288,7 @@ impl KeptPlan {
                 From::File => "file",
             });
         }
+        self.hidden_sinks.iter().for_each(|sink| hash.take(sink));
         for (name, value) in &self.variables {
             hash.take(name);
             hash.take(value);
@@ -356,20 +362,6 @@ pub(super) fn read_within(directory: &Directory, largest: u64) -> Result<Option<
     KeptPlan::read(&bytes)
         .map(Some)
         .ok_or_else(|| fail("cannot be understood; the next run writes a new one"))
-}
-
-/// Puts a plan with this content in the place of what is there.
-fn replace(directory: &Directory, bytes: &[u8]) -> Result<OwnedFd, Refusal> {
-    let refuse = |error| Refusal::Error(directory.path_of(PLAN), error);
-    match unlinkat(directory.fd(), REPLACEMENT, UnlinkatFlags::NoRemoveDir) {
-        // Left behind by one that died here.
-        Ok(()) | Err(Errno::ENOENT) => {}
-        Err(error) => return Err(refuse(error)),
-    }
-    let new = directory.create_new(REPLACEMENT).map_err(refuse)?;
-    write_whole(&new, bytes).map_err(refuse)?;
-    renameat(directory.fd(), REPLACEMENT, directory.fd(), PLAN).map_err(refuse)?;
-    Ok(new)
 }
 
 #[cfg(test)]

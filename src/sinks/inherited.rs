@@ -44,7 +44,8 @@ fn references(target: &str) -> impl Iterator<Item = &str> {
         Some((value, options)) => (value, options),
         None => (target, ""),
     };
-    let of_options = options.split('&').filter_map(|option| option.split_once('=')).map(|(_, value)| value);
+    let of_options =
+        options.split(['&', '#', '?']).filter_map(|option| option.split_once('=')).map(|(_, value)| value);
     std::iter::once(value).chain(of_options).filter_map(|value| value.strip_prefix("env:"))
 }
 

@@ -102,6 +102,10 @@ pub trait Sink: Send + Sync {
     fn confirms(&self) -> bool {
         false
     }
+    /// What it answered last when it took something, for people: `HTTP 202`, `exit status 0`.
+    fn answer(&self) -> Option<String> {
+        None
+    }
     /// Whether it is told last, with what the others answered: a log on this host.
     fn hears_the_others(&self) -> bool {
         false
@@ -277,6 +281,11 @@ fn named(kind: &str) -> Option<&'static Kind> {
 pub fn shown(word: &SinkWord) -> String {
     let SinkWord { kind, target, .. } = word;
     if is_secret(word) { format!("{kind}:…") } else { format!("{kind}:{target}") }
+}
+
+/// What may be shown of a sink whose target is a secret; `None` of any other.
+pub fn shown_if_secret(word: &SinkWord) -> Option<String> {
+    is_secret(word).then(|| shown(word))
 }
 
 /// Whether the target of a sink is a secret, and does not only say where one is. That of an unknown kind

@@ -18,6 +18,7 @@ mod counting;
 mod crash;
 mod damaged;
 mod documents;
+mod drill;
 mod environment;
 mod events;
 mod excerpts;
