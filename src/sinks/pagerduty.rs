@@ -81,6 +81,10 @@ impl Sink for PagerDuty {
         true
     }
 
+    fn answer(&self) -> Option<String> {
+        self.client.last_answer()
+    }
+
     fn wants(&self, topic: Topic) -> bool {
         topic == Topic::Alert
     }

@@ -85,6 +85,10 @@ impl Sink for Webhook {
         true
     }
 
+    fn answer(&self) -> Option<String> {
+        self.client.last_answer()
+    }
+
     fn wants(&self, topic: Topic) -> bool {
         match topic {
             Topic::Alert => true,

@@ -39,7 +39,9 @@ fn tell(target: &str, notices: &[Notice]) -> Result<(), String> {
 fn an_alert_is_one_request_and_so_is_its_recovery() {
     let server = HttpServer::answering(&[TAKEN, TAKEN]);
     let target = format!("{KEY}?url={}", server.url("/v2/enqueue?x=1&y=2"));
-    assert_eq!(tell(&target, &[alert()]), Ok(()));
+    let sink = sink(&target);
+    assert_eq!(sink.deliver(&[alert()], Deadline::after(Duration::from_secs(30))), Ok(()));
+    assert_eq!(sink.answer().as_deref(), Some("HTTP 202"));
     assert_eq!(tell(&target, &[recovery(false)]), Ok(()));
     let received = server.received();
     assert_eq!(server.lines(), ["POST /v2/enqueue?x=1&y=2"; 2]);
@@ -85,6 +87,7 @@ fn only_alerts_are_wanted_and_202_confirms() {
     let server = HttpServer::answering(&replies);
     assert_eq!(tell(&format!("{KEY}?url={}", server.url("/")), &[alert()]), Ok(()));
     assert_eq!(server.received().len(), 4);
+    assert_eq!(sink.answer(), None, "it was told nothing");
 }
 
 #[test]

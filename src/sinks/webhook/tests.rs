@@ -139,7 +139,7 @@ fn url_and_secret_may_stand_elsewhere_and_are_read_when_they_are_needed() {
     let said = format!("the secret in 'file:{}' is not 'whsec_' and base64", key.display());
     assert_eq!(tell(&sink), Err(said));
     std::fs::write(&key, format!("{SECRET}\n")).unwrap();
-    assert_eq!(tell(&sink), Ok(()));
+    assert_eq!((tell(&sink), sink.answer().as_deref()), (Ok(()), Some("HTTP 200")));
 
     let environment = [format!("HOOK={}", server.url("/env")), format!("KEY={SECRET}")].map(OsString::from);
     let (target, variables) = ("env:HOOK#secret=env:KEY", Variables::default());
