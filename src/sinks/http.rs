@@ -4,9 +4,12 @@
 //! sent, and nowhere else.
 
 mod failure;
+pub mod json;
 mod proxy;
 mod retry;
+mod secret_url;
 mod trust;
+mod turns;
 mod url;
 
 #[cfg(test)]
@@ -14,6 +17,7 @@ mod url;
 pub mod scripted;
 
 use std::io::Read;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -28,6 +32,8 @@ use crate::plan::Variables;
 use failure::{Failure, Kind};
 use retry::Next;
 
+pub use secret_url::SecretUrl;
+pub use turns::tell_each;
 pub use ureq::http::Method;
 pub use url::Url;
 
@@ -51,6 +57,8 @@ pub struct Client {
     /// Once somebody needed it. Only success is kept: a file of certificates that was not there at the
     /// start of a run may be there at its end.
     agent: Mutex<Option<Agent>>,
+    /// Status of the last answer; 0: there was none.
+    answered: AtomicU16,
 }
 
 /// What is to be sent.
@@ -77,7 +85,7 @@ impl Client {
     /// A client for receivers that may be reached by the proxy and trusted by the certificates that these
     /// variables name.
     pub fn new(variables: &Variables) -> Self {
-        Self { variables: variables.clone(), agent: Mutex::new(None) }
+        Self { variables: variables.clone(), agent: Mutex::new(None), answered: AtomicU16::new(0) }
     }
 
     /// Gets ready for requests to this URL: reads the certificates that are trusted.
@@ -100,7 +108,10 @@ impl Client {
             let (words, asked) = match attempt(&agent, request, deadline.left()) {
                 Ok(answer) => {
                     match retry::next(answer.status(), answer.header(LOCATION.as_str()).is_some()) {
-                        Next::Keep => return Ok(answer),
+                        Next::Keep => {
+                            self.answered.store(answer.status(), Ordering::Relaxed);
+                            return Ok(answer);
+                        }
                         Next::GoElsewhere => return Err(answer.elsewhere(request.url)),
                         Next::TryAgain => {
                             let asked = answer.header(RETRY_AFTER.as_str()).and_then(retry::retry_after);
@@ -120,6 +131,12 @@ impl Client {
             thread::sleep(pause);
             before = Some(words);
         }
+    }
+
+    /// What the receiver answered last, for people: `HTTP 202`.
+    pub fn last_answer(&self) -> Option<String> {
+        let status = self.answered.load(Ordering::Relaxed);
+        (status > 0).then(|| format!("HTTP {status}"))
     }
 
     /// The agent for the receiver of this URL, of which a client has one.
@@ -203,6 +220,12 @@ impl Answer {
             Some(reason) => format!("HTTP {status}: {reason}"),
             None => format!("HTTP {status}"),
         }
+    }
+
+    /// The beginning of the body, whatever it was said to be, without blanks around it; empty if it is no
+    /// text.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap_or_default().trim()
     }
 
     /// The body, if it is one short line of text.

@@ -10,17 +10,26 @@ mod exec;
 mod http;
 mod inherited;
 mod jsonl;
+mod options;
+#[cfg(feature = "http")]
+mod pagerduty;
 #[cfg(feature = "http")]
 mod ping;
 #[cfg(feature = "http")]
 mod secret;
 mod statsd;
 mod transport;
+#[cfg(feature = "http")]
+mod webhook;
 mod wire;
 #[cfg(not(feature = "http"))]
 mod without_http;
 #[cfg(not(feature = "http"))]
+use without_http as pagerduty;
+#[cfg(not(feature = "http"))]
 use without_http as ping;
+#[cfg(not(feature = "http"))]
+use without_http as webhook;
 
 #[cfg(test)]
 mod grammar;
@@ -37,6 +46,9 @@ use crate::plan::{Plan, SinkWord, Variables};
 use crate::settings::nearest;
 
 pub use inherited::{holds_secret, secret_variables, without_secrets};
+#[cfg(feature = "http")]
+use options::options_of_url;
+use options::{only_refers, options};
 
 /// Whether telling a sink can make the caller wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,11 +180,23 @@ pub static KINDS: &[Kind] = &[
         secret: true,
         open: ping::open,
     },
+    Kind {
+        name: "webhook",
+        help: "https://HOST/PATH, or file:PATH or env:NAME that holds it, and #secret=SECRET: \
+               alerts and overdue runs as CloudEvents",
+        secret: true,
+        open: webhook::open,
+    },
+    Kind {
+        name: "pagerduty",
+        help: "a routing key, or file:PATH or env:NAME that holds it: alerts",
+        secret: true,
+        open: pagerduty::open,
+    },
 ];
 
 /// Kinds that the manual names for a later version.
-const NOT_BUILT_YET: &[&str] =
-    &["textfile", "pushgateway", "otlp", "webhook", "pagerduty", "slack", "syslog"];
+const NOT_BUILT_YET: &[&str] = &["textfile", "pushgateway", "otlp", "slack", "syslog"];
 
 /// The sinks of a list that take charge of alerts, each by its place and by what it is known as in the books
 /// of what is owed. Whoever reads that learns no secret, and a secret that is referred to may be changed.
@@ -267,8 +291,7 @@ pub fn shown_if_secret(word: &SinkWord) -> Option<String> {
 /// Whether the target of a sink is a secret, and does not only say where one is. That of an unknown kind
 /// may be somebody's key, with a slip of the finger in the kind.
 fn is_secret(word: &SinkWord) -> bool {
-    let is_reference = ["file:", "env:"].iter().any(|front| word.target.starts_with(front));
-    named(&word.kind).is_none_or(|known| known.secret && !is_reference)
+    named(&word.kind).is_none_or(|known| known.secret && !only_refers(&word.target))
 }
 
 fn not_a_kind(kind: &str) -> String {
@@ -284,23 +307,6 @@ fn not_a_kind(kind: &str) -> String {
 fn kinds_are() -> String {
     let names: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
     format!("kinds are {}", names.join(", "))
-}
-
-/// `NAME=VALUE` pairs, in the order in which they were given.
-type Options<'a> = Vec<(&'a str, &'a str)>;
-
-/// `TARGET?NAME=VALUE&NAME=VALUE`, taken apart.
-///
-/// # Errors
-/// In words: what stands behind the question mark is no list of such pairs.
-fn options(target: &str) -> Result<(&str, Options<'_>), String> {
-    let Some((target, list)) = target.split_once('?') else {
-        return Ok((target, Vec::new()));
-    };
-    let pairs = list.split('&').map(|pair| {
-        pair.split_once('=').ok_or_else(|| format!("'{pair}' behind '?' is no option; write NAME=VALUE"))
-    });
-    Ok((target, pairs.collect::<Result<_, _>>()?))
 }
 
 #[cfg(test)]
@@ -320,12 +326,12 @@ mod tests {
 
     #[test]
     fn an_unknown_kind_is_named_with_the_nearest_and_without_its_target() {
-        let kinds = "kinds are dogstatsd, statsd, jsonl, exec, ping";
+        let kinds = "kinds are dogstatsd, statsd, jsonl, exec, ping, webhook, pagerduty";
         let said = format!("'dogstasd:…': unknown kind 'dogstasd' (did you mean 'dogstatsd'?; {kinds})");
         assert_eq!(refused("dogstasd:secret"), said);
         assert_eq!(refused("mqtt:secret"), format!("'mqtt:…': unknown kind 'mqtt' ({kinds})"));
-        let said = format!("'pagerduty:…': 'pagerduty' is not built yet; {kinds}");
-        assert_eq!(refused("pagerduty:secret"), said);
+        let said = format!("'slack:…': 'slack' is not built yet; {kinds}");
+        assert_eq!(refused("slack:secret"), said);
     }
 
     #[test]
@@ -349,6 +355,19 @@ mod tests {
             ("ping:file:/etc/hc", "ping:file:/etc/hc"),
             ("ping:env:HC_URL", "ping:env:HC_URL"),
             ("pong:secret", "pong:…"),
+            ("pagerduty:secret", "pagerduty:…"),
+            ("pagerduty:secret?url=https://eu.example", "pagerduty:…"),
+            ("pagerduty:env:KEY?url=https://eu.example", "pagerduty:env:KEY?url=https://eu.example"),
+            ("pagerduty:env:KEY?url=https://me:secret@eu.example", "pagerduty:…"),
+            ("webhook:https://h/secret#secret=file:/k", "webhook:…"),
+            ("webhook:file:/u#secret=env:KEY&events=all", "webhook:file:/u#secret=env:KEY&events=all"),
+            ("webhook:file:/u#", "webhook:file:/u#"),
+            ("webhook:file:/u#secret=secret", "webhook:…"),
+            ("webhook:file:/u#events=all&secret=secret", "webhook:…"),
+            // A slip of the finger.
+            ("webhook:file:/u#secert=secret", "webhook:…"),
+            ("webhook:file:/u#events=secret", "webhook:…"),
+            ("webhook:file:/u#secret", "webhook:…"),
             ("exec:mail -s x", "exec:mail -s x"),
         ] {
             assert_eq!(shown(&written(word)), expected);
@@ -358,15 +377,17 @@ mod tests {
     #[cfg(not(feature = "http"))]
     #[test]
     fn a_kind_that_needs_http_says_that_it_was_left_out() {
-        let said = "'ping:…': this cronward was built without HTTP; ping takes https://";
-        assert!(refused("ping:https://hc.example/secret").starts_with(said));
+        for (kind, takes) in [("ping", "https://"), ("webhook", "https://"), ("pagerduty", "a routing key")] {
+            let said = format!("'{kind}:…': this cronward was built without HTTP; {kind} takes {takes}");
+            assert!(refused(&format!("{kind}:https://hc.example/secret")).starts_with(&said));
+        }
     }
 
     #[test]
     fn every_kind_of_the_table_opens_a_sink_named_after_it() {
         let mut words = vec!["dogstatsd:", "statsd:", "jsonl:/tmp/x", "exec:mail -s x"];
         if cfg!(feature = "http") {
-            words.push("ping:https://hc.example/x");
+            words.extend(["ping:https://hc.example/x", "pagerduty:key", "webhook:https://hook.example/x"]);
         }
         for word in words.into_iter().map(written) {
             let sink = open_one(&word, &Variables::default(), &[]).unwrap();

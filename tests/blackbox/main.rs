@@ -28,6 +28,8 @@ mod logs;
 mod metrics;
 mod overdue;
 mod owed;
+#[cfg(feature = "http")]
+mod pagers;
 mod passthrough;
 #[cfg(feature = "http")]
 mod pings;

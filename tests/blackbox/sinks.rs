@@ -86,9 +86,11 @@ fn no_server_can_delay_or_change_a_run() {
         ("talks-nonsense", vec![Reply::Head("200 OK\r\nno header\r\n\u{1}:"); 9]),
         ("ok-but-no", vec![Reply::Text("OK (not found)"); 9]),
     ] {
-        let server = HttpServer::answering(&replies);
-        undisturbed(&host, name, &format!("ping:{}", server.url("/x")));
-        assert!(!server.received().is_empty(), "{name}");
+        for (kind, options) in [("ping", ""), ("webhook", "#events=all")] {
+            let server = HttpServer::answering(&replies);
+            undisturbed(&host, &format!("{kind}-{name}"), &format!("{kind}:{}{options}", server.url("/x")));
+            assert!(!server.received().is_empty(), "{kind} {name}");
+        }
     }
     for (name, sink) in [
         ("refuses", format!("ping:http://{refusing}/x")),

@@ -132,6 +132,11 @@ fn a_secret_in_a_target_is_not_kept_and_a_reference_to_it_is() {
         ("+ping:https://hc.example/uuid", true),
         ("ping:file:/etc/ping", false),
         ("ping:env:PING", false),
+        ("pagerduty:key", true),
+        ("pagerduty:file:/etc/key", false),
+        ("webhook:https://h/uuid#secret=env:KEY", true),
+        ("webhook:file:/etc/url#secret=key", true),
+        ("webhook:file:/etc/url#secret=env:KEY&events=all", false),
         ("statsd:h:1", false),
         ("exec:mail root", false),
     ] {

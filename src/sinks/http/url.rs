@@ -16,7 +16,7 @@ pub struct Url {
     origin: String,
     /// The host alone; a numeric address of version 6 in its brackets.
     host: String,
-    /// Empty, or with a slash in front and none at its end.
+    /// Empty, or with a slash in front; as it was given, since `/x` and `/x/` can be two.
     path: String,
     query: Option<String>,
 }
@@ -53,7 +53,7 @@ impl Url {
         Ok(Self {
             origin: format!("{scheme}://{}", authority.as_str().to_ascii_lowercase()),
             host: host.to_ascii_lowercase(),
-            path: uri.path().trim_end_matches('/').to_owned(),
+            path: if uri.path() == "/" { String::new() } else { uri.path().to_owned() },
             query: uri.query().filter(|query| !query.is_empty()).map(str::to_owned),
         })
     }
@@ -77,7 +77,8 @@ impl Url {
     pub fn below(&self, segment: &str, option: &str) -> Self {
         let query =
             self.query.as_ref().map_or_else(|| option.to_owned(), |query| format!("{query}&{option}"));
-        Self { path: format!("{}/{segment}", self.path), query: Some(query), ..self.clone() }
+        let path = self.path.trim_end_matches('/');
+        Self { path: format!("{path}/{segment}"), query: Some(query), ..self.clone() }
     }
 
     /// All of it, to be sent and never to be shown.
@@ -118,7 +119,8 @@ mod tests {
                 true,
                 "https://hc-ping.com/u-1",
             ),
-            ("https://HC-Ping.com/U/", "https://hc-ping.com", "hc-ping.com", true, "https://hc-ping.com/U"),
+            ("https://HC-Ping.com/U/", "https://hc-ping.com", "hc-ping.com", true, "https://hc-ping.com/U/"),
+            ("http://h/", "http://h", "h", false, "http://h"),
             ("HTTP://h:8000", "http://h:8000", "h", false, "http://h:8000"),
             ("http://h/?", "http://h", "h", false, "http://h"),
             ("http://[::1]:80/a?b=c&d", "http://[::1]:80", "[::1]", false, "http://[::1]:80/a?b=c&d"),
