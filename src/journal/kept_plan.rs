@@ -326,11 +326,12 @@ fn is_secret(given: &Given) -> bool {
     given.option == Setting::Sink.row().long && sinks::holds_secret(OsStr::new(&given.value))
 }
 
-/// Whether a variable is a secret by its name, or a URL with a password, as of a proxy.
+/// Whether a variable is a secret by its name, as one with headers of requests, or a URL with a password, as of a proxy.
 fn is_secret_variable(name: &str, value: &str) -> bool {
     let authority =
         value.split_once("://").map_or(value, |(_, rest)| rest).split('/').next().unwrap_or_default();
-    ["KEY", "TOKEN", "SECRET", "PASS"].iter().any(|word| name.contains(word)) || authority.contains('@')
+    ["KEY", "TOKEN", "SECRET", "PASS", "HEADERS"].iter().any(|word| name.contains(word))
+        || authority.contains('@')
 }
 
 /// The plan in a job's directory; `None` if there is none.
