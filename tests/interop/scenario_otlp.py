@@ -9,7 +9,7 @@ from otlp_collector import Collector, attributes
 from report import equal
 from world import finished, read_events
 
-# A command cannot have more of them than fit, and none of them may be taken for another.
+# Nothing of what stands in them may be taken for structure, nor for a name of ours.
 HOSTILE_LABEL = 'back\nup \x1b[31m"q\\é|#,a:b{}'
 HOSTILE_LABEL_SEEN = 'back up "q\\é|#,a:b{}'
 HOSTILE_TAGS = {'k"{y': 'v"a\\l,u|e]}', "task": "forged", "outcome": "ok", "line\nfeed": "a\nb"}
