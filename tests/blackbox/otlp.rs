@@ -61,7 +61,9 @@ fn a_run_is_told_by_records_by_data_points_and_by_a_span() {
     let ran = host.wrap(&options("job", &sink(&server)), "echo $TRACEPARENT; exit 3").run();
     assert_eq!(ran.end(), End::Code(3), "{ran}");
     let lines: Vec<String> = server.received().into_iter().map(|request| request.line).collect();
-    assert_eq!(lines, ["logs", "logs", "metrics", "traces"].map(|signal| format!("POST /v1/{signal}")));
+    // The start, the end, and by itself the alert.
+    let signals = ["logs", "logs", "metrics", "traces", "logs"];
+    assert_eq!(lines, signals.map(|signal| format!("POST /v1/{signal}")));
     assert_eq!(
         named(&server),
         ["cronward.run.started", "cronward.run.finished", "cronward.alert.opened"],
@@ -216,19 +218,30 @@ fn a_collector_that_hangs_costs_the_deadline_and_nothing_else() {
 #[test]
 fn a_collector_that_rejects_an_alert_has_not_taken_it() {
     let host = Host::new();
-    let rejected = r#"{"partialSuccess":{"rejectedLogRecords":"2","errorMessage":"no room"}}"#;
-    let taken = Reply::Body("200 OK\r\ncontent-type: application/json", "{}");
-    let server =
-        HttpServer::answering(&[taken, Reply::Body("200 OK\r\ncontent-type: application/json", rejected)]);
+    let json = |body| Reply::Body("200 OK\r\ncontent-type: application/json", body);
+    let rejected = json(r#"{"partialSuccess":{"rejectedLogRecords":"1","errorMessage":"no room"}}"#);
+    // Of the start, the end, the metrics and the span; then of the alert.
+    let server = HttpServer::answering(&[json("{}"), json("{}"), json("{}"), json("{}"), rejected]);
     let (otlp, log) = (sink(&server), host.log());
     let ran = host.wrap(&[&options("job", &otlp)[..], &["--sink", &log]].concat(), "exit 3").run();
     assert!(ran.stderr_text().contains("job is failing"), "{ran}");
-    let errors = host.events().last().unwrap().to_string();
-    assert!(!errors.contains("sink_errors"), "an alert has none: {errors}");
     let finished = host.events().into_iter().find(|event| event["kind"] == "run.finished").unwrap();
-    assert_eq!(finished["sink_errors"][0], format!("{otlp}: logs: 2 rejected: no room"), "{ran}");
-    // Neither is it sent again.
-    assert_eq!(bodies(&server, "logs").len(), 2, "{ran}");
+    assert_eq!(finished["sink_errors"][0], format!("{otlp}: logs: 1 rejected: no room"), "{ran}");
+    let told = |server: &HttpServer| -> Vec<Value> {
+        let is_alert = |record: &Value| record["eventName"] == "cronward.alert.opened";
+        records(server).into_iter().filter(is_alert).collect()
+    };
+    // The same request is not sent again; the alert is owed.
+    assert_eq!(told(&server).len(), 1, "{ran}");
+    let ran = host.cronward(["flush"]).run();
+    assert_eq!(ran.end(), End::Code(0), "{ran}");
+    let [first, second] = &told(&server)[..] else { panic!("{ran}") };
+    let id = |record: &Value| {
+        let all = record["attributes"].as_array().unwrap().iter();
+        let mut found = all.filter(|attribute| attribute["key"] == "cronward.event.id");
+        found.next().unwrap()["value"].clone()
+    };
+    assert_eq!(id(first), id(second), "{ran}");
 }
 
 #[test]
@@ -295,9 +308,31 @@ fn headers_are_secrets() {
     let events = fs::read_to_string(host.path("events.jsonl")).unwrap();
     assert!(events.contains("HTTP 401: unauthorized") && !events.contains("SECRET"), "{events}");
     let plan = fs::read_to_string(host.state_dir().join("jobs/job/plan.json")).unwrap();
-    assert!(plan.contains("otlp:") && !plan.contains("SECRET") && !plan.contains("HEADERS"), "{plan}");
+    assert!(plan.contains("otlp:") && !plan.contains("SECRET"), "{plan}");
     let sent = server.received().iter().any(|one| one.headers.contains(&"api-key: SECRET".to_owned()));
     assert!(sent, "the server was told the key");
+}
+
+/// Another job's key is nobody else's business.
+#[test]
+fn what_is_owed_is_delivered_with_the_headers_of_its_run_or_not_at_all() {
+    let host = Host::new();
+    let server =
+        HttpServer::answering(&[Reply::Text("OK"), Reply::Text("OK"), Reply::Head("401 Unauthorized")]);
+    let only_logs = |invocation: Invocation<'_>, headers: &str| {
+        let with_headers = invocation.env("OTEL_EXPORTER_OTLP_HEADERS", headers);
+        with_headers.env("OTEL_METRICS_EXPORTER", "none").env("OTEL_TRACES_EXPORTER", "none").run()
+    };
+    let ran = only_logs(host.wrap(&options("job", &sink(&server)), "exit 3"), "api-key=OURS");
+    assert_eq!(named(&server).last().unwrap(), "cronward.alert.opened", "{ran}");
+    let before = server.received().len();
+    for headers in ["api-key=THEIRS", ""] {
+        let ran = only_logs(host.cronward(["flush"]), headers);
+        assert_eq!((ran.end(), server.received().len()), (End::Code(1), before), "{ran}");
+    }
+    let ran = only_logs(host.cronward(["flush"]), "api-key=OURS");
+    assert_eq!((ran.end(), server.received().len()), (End::Code(0), before + 1), "{ran}");
+    assert!(server.received().iter().all(|one| one.headers.contains(&"api-key: OURS".to_owned())), "{ran}");
 }
 
 /// Two jobs may send to one place in two names.

@@ -112,6 +112,10 @@ fn destination(signal: Signal, given: Option<&Url>, variables: &Variables) -> Re
             None => endpoint(signal, variables)?,
         },
         headers: match of("HEADERS") {
+            // What is kept of one run's headers; see `KeptPlan`.
+            Some((name, hash)) if hash.starts_with('#') => {
+                return Err(format!("{name} is not set as it was for the run"));
+            }
             Some((name, list)) => headers(list).ok_or_else(|| {
                 format!("what is in {name} are no headers; write NAME=VALUE,NAME=VALUE, with %2C for a comma")
             })?,

@@ -86,7 +86,10 @@ fn alert(privacy: Privacy) -> Notice {
         ..sample::run(Outcome::Signaled, 0, Some("killed by SIGKILL"))
     };
     let changed = Changed { full: "command changed from 'a' to 'b'".into(), brief: "command changed".into() };
-    sample::ended(job, &History::default(), run).remove(1).with_changes(|| vec![changed])
+    let mut notice = sample::ended(job, &History::default(), run).remove(1);
+    let News::Opened(turn) = &mut notice.news else { panic!("{notice:?}") };
+    turn.changed.push(changed);
+    notice
 }
 
 #[test]

@@ -132,6 +132,11 @@ fn a_variable_that_cannot_be_used_is_named_without_what_may_be_a_secret() {
             "a b=x",
             &format!("what is in OTEL_EXPORTER_OTLP_HEADERS {UNREADABLE_LIST}"),
         ),
+        (
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            "#5EC2E7",
+            "OTEL_EXPORTER_OTLP_HEADERS is not set as it was for the run",
+        ),
         ("OTEL_RESOURCE_ATTRIBUTES", "a", "cannot use OTEL_RESOURCE_ATTRIBUTES; write NAME=VALUE,NAME=VALUE"),
     ] {
         assert_eq!(of_logs(&[(name, value)]), Err(said.to_owned()), "{name}={value}");
