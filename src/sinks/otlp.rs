@@ -9,6 +9,7 @@ mod metrics;
 mod span;
 mod variables;
 
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ struct Otlp {
     parent: Option<Parent>,
     /// The run that this process makes: the only one of which the parent's trace is the caller's.
     own: OnceLock<RunId>,
+    /// The status by which the collector last took something; 0: it has not.
+    answered: AtomicU16,
 }
 
 /// The way to one receiver.
@@ -78,6 +81,7 @@ pub fn open(opening: &Opening<'_>) -> Result<Arc<dyn Sink>, String> {
         resource,
         parent: Parent::of(opening.environment),
         own: OnceLock::new(),
+        answered: AtomicU16::new(0),
     }))
 }
 
@@ -92,6 +96,11 @@ impl Sink for Otlp {
 
     fn confirms(&self) -> bool {
         self.sends(Signal::Logs)
+    }
+
+    fn answer(&self) -> Option<String> {
+        let status = self.answered.load(Ordering::Relaxed);
+        (status > 0).then(|| format!("HTTP {status}"))
     }
 
     fn wants(&self, topic: Topic) -> bool {
@@ -144,11 +153,12 @@ impl Sink for Otlp {
         for (at, (signal, route, body)) in told.iter().enumerate() {
             let share = deadline.left() / u32::try_from(told.len() - at).unwrap_or(u32::MAX);
             let answer = route.as_ref().map_err(Clone::clone).and_then(|route| route.tell(body, share));
-            if let Err(words) = answer {
-                match failures.iter_mut().find(|(_, other)| *other == words) {
+            match answer {
+                Ok(status) => self.answered.store(status, Ordering::Relaxed),
+                Err(words) => match failures.iter_mut().find(|(_, other)| *other == words) {
                     Some((signals, _)) => signals.push_str(&format!(", {}", signal.as_str())),
                     None => failures.push((signal.as_str().to_owned(), words)),
-                }
+                },
             }
         }
         let words: Vec<String> =
@@ -231,13 +241,15 @@ impl Otlp {
 }
 
 impl Route {
-    fn tell(&self, body: &str, share: Duration) -> Result<(), String> {
+    /// The status by which it was taken.
+    fn tell(&self, body: &str, share: Duration) -> Result<u16, String> {
         let Destination { url, headers, limit, .. } = &self.to;
         let mut all = vec![("content-type", "application/json")];
         all.extend(headers.iter().map(|(name, value)| (&name[..], &value[..])));
         let deadline = Deadline::after(limit.map_or(share, |limit| limit.min(share)));
         let request = Request { method: Method::POST, url, headers: &all, body: body.as_bytes() };
-        self.verdict(&self.client.send(&request, deadline)?)
+        let answer = self.client.send(&request, deadline)?;
+        self.verdict(&answer).map(|()| answer.status())
     }
 
     /// Whether the receiver has taken it all. What it has rejected a part of is not to be sent again ("Partial

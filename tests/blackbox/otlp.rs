@@ -245,6 +245,26 @@ fn a_collector_that_rejects_an_alert_has_not_taken_it() {
 }
 
 #[test]
+fn a_drill_is_a_record_of_a_job_of_its_own() {
+    let host = Host::new();
+    let server = HttpServer::answering(&[]);
+    host.wrap(&options("job", &sink(&server)), "exit 0").run();
+    let ran = host.cronward(["drill", "job"]).run();
+    assert_eq!(ran.end(), End::Code(0), "{ran}");
+    assert!(ran.stdout_text().contains("HTTP 200"), "{ran}");
+    let told: Vec<Value> = records(&server).into_iter().skip(2).collect();
+    assert_eq!(told.len(), 2, "{told:#?}");
+    for (record, name) in told.iter().zip(["cronward.alert.opened", "cronward.alert.closed"]) {
+        assert_eq!(record["eventName"], name);
+        let text = record.to_string();
+        assert!(
+            text.contains("job (drill)")
+                && text.contains(r#"{"key":"drill","value":{"stringValue":"true"}}"#)
+        );
+    }
+}
+
+#[test]
 fn variables_say_where_to_and_in_whose_name() {
     let host = Host::new();
     let server = HttpServer::answering(&[]);

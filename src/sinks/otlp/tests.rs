@@ -62,7 +62,9 @@ fn attributes(of: &Value) -> std::collections::BTreeMap<String, Value> {
 fn each_signal_has_a_request_of_its_own_on_one_connection() {
     let server = HttpServer::answering(&[]);
     let sink = with(&server.url("/otlp/"), &[("OTEL_EXPORTER_OTLP_HEADERS", "api-key=k%20y,x-org=7")], &[]);
+    assert_eq!(sink.answer(), None);
     assert_eq!(tell(&sink, &failed()), Ok(()));
+    assert_eq!(sink.answer(), Some("HTTP 200".to_owned()));
     assert_eq!(server.lines(), ["logs", "metrics", "traces"].map(|signal| format!("POST /otlp/v1/{signal}")));
     let received = server.received();
     for request in &received {
