@@ -35,7 +35,7 @@ use retry::Next;
 pub use secret_url::SecretUrl;
 pub use turns::tell_each;
 pub use ureq::http::Method;
-pub use url::Url;
+pub use url::{TELLING, Url};
 
 const USER_AGENT: &str = concat!("cronward/", env!("CARGO_PKG_VERSION"));
 
@@ -49,11 +49,15 @@ const BODY_LIMIT: Duration = Duration::from_secs(1);
 const BUFFER: usize = 16 * 1024;
 
 /// Longest line of an answer that is quoted, in bytes.
-const QUOTED_MAX: usize = 120;
+pub const QUOTED_MAX: usize = 120;
 
 /// A client with connections and certificates of its own, to be kept for as long as its sink.
 pub struct Client {
     variables: Variables,
+    /// The variable that names the certificates to trust, if not the usual one does.
+    certificates: Option<String>,
+    /// The only statuses after which a request is sent again; `None`: all that may pass.
+    passing: Option<&'static [u16]>,
     /// Once somebody needed it. Only success is kept: a file of certificates that was not there at the
     /// start of a run may be there at its end.
     agent: Mutex<Option<Agent>>,
@@ -68,7 +72,7 @@ pub struct Request<'a> {
     /// Where to.
     pub url: &'a Url,
     /// Names and values beside those that every request has.
-    pub headers: &'a [(&'static str, &'a str)],
+    pub headers: &'a [(&'a str, &'a str)],
     /// The body.
     pub body: &'a [u8],
 }
@@ -85,7 +89,23 @@ impl Client {
     /// A client for receivers that may be reached by the proxy and trusted by the certificates that these
     /// variables name.
     pub fn new(variables: &Variables) -> Self {
-        Self { variables: variables.clone(), agent: Mutex::new(None), answered: AtomicU16::new(0) }
+        Self {
+            variables: variables.clone(),
+            certificates: None,
+            passing: None,
+            agent: Mutex::new(None),
+            answered: AtomicU16::new(0),
+        }
+    }
+
+    /// This client, trusting the certificates that another variable names.
+    pub fn trusting(self, variable: Option<String>) -> Self {
+        Self { certificates: variable, ..self }
+    }
+
+    /// This client, sending again only what was answered by one of these statuses, or not at all.
+    pub fn retrying(self, statuses: &'static [u16]) -> Self {
+        Self { passing: Some(statuses), ..self }
     }
 
     /// Gets ready for requests to this URL: reads the certificates that are trusted.
@@ -107,11 +127,13 @@ impl Client {
         loop {
             let (words, asked) = match attempt(&agent, request, deadline.left()) {
                 Ok(answer) => {
+                    let lasts = self.passing.is_some_and(|statuses| !statuses.contains(&answer.status()));
                     match retry::next(answer.status(), answer.header(LOCATION.as_str()).is_some()) {
                         Next::Keep => {
                             self.answered.store(answer.status(), Ordering::Relaxed);
                             return Ok(answer);
                         }
+                        Next::TryAgain if lasts => return Ok(answer),
                         Next::GoElsewhere => return Err(answer.elsewhere(request.url)),
                         Next::TryAgain => {
                             let asked = answer.header(RETRY_AFTER.as_str()).and_then(retry::retry_after);
@@ -153,7 +175,7 @@ impl Client {
         let mut tls = TlsConfig::builder();
         if url.is_https() {
             tls = tls
-                .root_certs(trust::roots(&self.variables)?)
+                .root_certs(trust::roots(self.certificates.as_deref(), &self.variables)?)
                 .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()));
         }
         let config = Agent::config_builder()
@@ -209,6 +231,11 @@ impl Answer {
     /// The value of a header, if it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The beginning of the body.
+    pub fn body(&self) -> &[u8] {
+        &self.body
     }
 
     /// Why the request to this URL was refused: `HTTP 409: ambiguous slug` in the receiver's own words if

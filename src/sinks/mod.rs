@@ -12,6 +12,8 @@ mod inherited;
 mod jsonl;
 mod options;
 #[cfg(feature = "http")]
+mod otlp;
+#[cfg(feature = "http")]
 mod pagerduty;
 #[cfg(feature = "http")]
 mod ping;
@@ -25,11 +27,7 @@ mod wire;
 #[cfg(not(feature = "http"))]
 mod without_http;
 #[cfg(not(feature = "http"))]
-use without_http as pagerduty;
-#[cfg(not(feature = "http"))]
-use without_http as ping;
-#[cfg(not(feature = "http"))]
-use without_http as webhook;
+use {without_http as otlp, without_http as pagerduty, without_http as ping, without_http as webhook};
 
 #[cfg(test)]
 mod grammar;
@@ -40,7 +38,7 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use crate::clock::Deadline;
-use crate::job::{CommandLine, fnv1a};
+use crate::job::{CommandLine, RunId, fnv1a};
 use crate::notice::{News, Notice};
 use crate::plan::{Plan, SinkWord, Variables};
 use crate::settings::nearest;
@@ -112,6 +110,11 @@ pub trait Sink: Send + Sync {
     }
     /// Whether it takes notices of this topic at all.
     fn wants(&self, topic: Topic) -> bool;
+    /// Hears which run this process is about to make. What the command of that run is to find in `TRACEPARENT`, if it
+    /// is to be in a trace of this sink's.
+    fn begin(&self, _: RunId) -> Option<String> {
+        None
+    }
     /// Resolves names and opens sockets, while the job runs. One that is Waiting may wait for long, on a
     /// helper thread.
     fn prepare(&self) {}
@@ -175,6 +178,12 @@ pub static KINDS: &[Kind] = &[
         open: exec::open,
     },
     Kind {
+        name: "otlp",
+        help: "http(s)://HOST[:PORT], or nothing for what OTEL_* say: metrics, log records, a span a run, by OTLP/HTTP",
+        secret: false,
+        open: otlp::open,
+    },
+    Kind {
         name: "ping",
         help: "https://HOST/PATH, or file:PATH or env:NAME that holds it: check-ins with healthchecks.io",
         secret: true,
@@ -196,7 +205,7 @@ pub static KINDS: &[Kind] = &[
 ];
 
 /// Kinds that the manual names for a later version.
-const NOT_BUILT_YET: &[&str] = &["textfile", "pushgateway", "otlp", "slack", "syslog"];
+const NOT_BUILT_YET: &[&str] = &["textfile", "pushgateway", "slack", "syslog"];
 
 /// The sinks of a list that take charge of alerts, each by its place and by what it is known as in the books
 /// of what is owed. Whoever reads that learns no secret, and a secret that is referred to may be changed.
@@ -326,7 +335,7 @@ mod tests {
 
     #[test]
     fn an_unknown_kind_is_named_with_the_nearest_and_without_its_target() {
-        let kinds = "kinds are dogstatsd, statsd, jsonl, exec, ping, webhook, pagerduty";
+        let kinds = "kinds are dogstatsd, statsd, jsonl, exec, otlp, ping, webhook, pagerduty";
         let said = format!("'dogstasd:…': unknown kind 'dogstasd' (did you mean 'dogstatsd'?; {kinds})");
         assert_eq!(refused("dogstasd:secret"), said);
         assert_eq!(refused("mqtt:secret"), format!("'mqtt:…': unknown kind 'mqtt' ({kinds})"));
@@ -387,7 +396,8 @@ mod tests {
     fn every_kind_of_the_table_opens_a_sink_named_after_it() {
         let mut words = vec!["dogstatsd:", "statsd:", "jsonl:/tmp/x", "exec:mail -s x"];
         if cfg!(feature = "http") {
-            words.extend(["ping:https://hc.example/x", "pagerduty:key", "webhook:https://hook.example/x"]);
+            words.extend(["otlp:", "otlp:https://o.example/x", "ping:https://hc.example/x"]);
+            words.extend(["pagerduty:key", "webhook:https://hook.example/x"]);
         }
         for word in words.into_iter().map(written) {
             let sink = open_one(&word, &Variables::default(), &[]).unwrap();

@@ -26,6 +26,8 @@ mod expectations;
 mod locks;
 mod logs;
 mod metrics;
+#[cfg(feature = "http")]
+mod otlp;
 mod overdue;
 mod owed;
 #[cfg(feature = "http")]

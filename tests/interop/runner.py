@@ -17,6 +17,7 @@ SCENARIOS = (
     "backup",
     "ping",
     "alerts",
+    "otlp",
     "examples",
     "terminal",
     "init",

@@ -6,7 +6,7 @@ use ureq::http::Uri;
 
 /// Shortest part of a path or query that is looked for in what a receiver says, in bytes; a shorter
 /// one is found in any sentence.
-const TELLING: usize = 4;
+pub const TELLING: usize = 4;
 
 /// `http(s)://HOST[:PORT][/PATH][?QUERY]`. Only scheme, host and port may be shown: whoever knows the
 /// rest of a ping URL or of a webhook can use it.
@@ -71,6 +71,11 @@ impl Url {
     /// Whether it is spoken to by TLS.
     pub fn is_https(&self) -> bool {
         self.origin.starts_with("https:")
+    }
+
+    /// The URL with this path behind its own.
+    pub fn with(&self, path: &str) -> Self {
+        Self { path: format!("{}/{path}", self.path), ..self.clone() }
     }
 
     /// The URL one segment further down, with one more option behind those that it has.
@@ -165,6 +170,13 @@ mod tests {
         assert_eq!(below("https://h"), "https://h/start?rid=1");
         assert_eq!(below("https://h/a//"), "https://h/a/start?rid=1");
         assert_eq!(below("https://h/key/slug?create=1"), "https://h/key/slug/start?create=1&rid=1");
+    }
+
+    #[test]
+    fn a_path_goes_between_the_path_and_the_query() {
+        let with = |text: &str| Url::parse(text).unwrap().with("v1/logs").secret_text();
+        assert_eq!(with("https://h"), "https://h/v1/logs");
+        assert_eq!(with("https://h/a/?key=1"), "https://h/a/v1/logs?key=1");
     }
 
     #[test]
