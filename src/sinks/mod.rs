@@ -6,6 +6,7 @@ mod datagrams;
 pub mod delivery;
 mod dogstatsd;
 mod exec;
+mod exposition;
 #[cfg(feature = "http")]
 mod http;
 mod inherited;
@@ -18,8 +19,11 @@ mod pagerduty;
 #[cfg(feature = "http")]
 mod ping;
 #[cfg(feature = "http")]
+mod pushgateway;
+#[cfg(feature = "http")]
 mod secret;
 mod statsd;
+mod textfile;
 mod transport;
 #[cfg(feature = "http")]
 mod webhook;
@@ -27,7 +31,10 @@ mod wire;
 #[cfg(not(feature = "http"))]
 mod without_http;
 #[cfg(not(feature = "http"))]
-use {without_http as otlp, without_http as pagerduty, without_http as ping, without_http as webhook};
+use {
+    without_http as otlp, without_http as pagerduty, without_http as ping, without_http as pushgateway,
+    without_http as webhook,
+};
 
 #[cfg(test)]
 mod grammar;
@@ -178,6 +185,18 @@ pub static KINDS: &[Kind] = &[
         open: exec::open,
     },
     Kind {
+        name: "textfile",
+        help: "an absolute DIR: a file for each job, for node_exporter",
+        secret: false,
+        open: textfile::open,
+    },
+    Kind {
+        name: "pushgateway",
+        help: "http(s)://HOST[:PORT], or file:PATH or env:NAME that holds it: the same by PUT",
+        secret: true,
+        open: pushgateway::open,
+    },
+    Kind {
         name: "otlp",
         help: "http(s)://HOST[:PORT], or nothing for what OTEL_* say: metrics, log records, a span a run, by OTLP/HTTP",
         secret: false,
@@ -205,7 +224,7 @@ pub static KINDS: &[Kind] = &[
 ];
 
 /// Kinds that the manual names for a later version.
-const NOT_BUILT_YET: &[&str] = &["textfile", "pushgateway", "slack", "syslog"];
+const NOT_BUILT_YET: &[&str] = &["slack", "syslog"];
 
 /// The sinks of a list that take charge of alerts, each by its place and by what it is known as in the books
 /// of what is owed. Whoever reads that learns no secret, and a secret that is referred to may be changed.
@@ -335,7 +354,8 @@ mod tests {
 
     #[test]
     fn an_unknown_kind_is_named_with_the_nearest_and_without_its_target() {
-        let kinds = "kinds are dogstatsd, statsd, jsonl, exec, otlp, ping, webhook, pagerduty";
+        let kinds =
+            "kinds are dogstatsd, statsd, jsonl, exec, textfile, pushgateway, otlp, ping, webhook, pagerduty";
         let said = format!("'dogstasd:…': unknown kind 'dogstasd' (did you mean 'dogstatsd'?; {kinds})");
         assert_eq!(refused("dogstasd:secret"), said);
         assert_eq!(refused("mqtt:secret"), format!("'mqtt:…': unknown kind 'mqtt' ({kinds})"));
@@ -363,6 +383,9 @@ mod tests {
             ("ping:https://hc.example/secret", "ping:…"),
             ("ping:file:/etc/hc", "ping:file:/etc/hc"),
             ("ping:env:HC_URL", "ping:env:HC_URL"),
+            ("pushgateway:http://secret", "pushgateway:…"),
+            ("pushgateway:env:PUSH_URL", "pushgateway:env:PUSH_URL"),
+            ("textfile:/var/x", "textfile:/var/x"),
             ("pong:secret", "pong:…"),
             ("pagerduty:secret", "pagerduty:…"),
             ("pagerduty:secret?url=https://eu.example", "pagerduty:…"),
@@ -394,10 +417,10 @@ mod tests {
 
     #[test]
     fn every_kind_of_the_table_opens_a_sink_named_after_it() {
-        let mut words = vec!["dogstatsd:", "statsd:", "jsonl:/tmp/x", "exec:mail -s x"];
+        let mut words = vec!["dogstatsd:", "statsd:", "jsonl:/tmp/x", "exec:mail -s x", "textfile:/tmp/x"];
         if cfg!(feature = "http") {
-            words.extend(["otlp:", "otlp:https://o.example/x", "ping:https://hc.example/x"]);
-            words.extend(["pagerduty:key", "webhook:https://hook.example/x"]);
+            words.extend(["pushgateway:http://push.example:9091", "otlp:", "otlp:https://o.example/x"]);
+            words.extend(["ping:https://hc.example/x", "pagerduty:key", "webhook:https://hook.example/x"]);
         }
         for word in words.into_iter().map(written) {
             let sink = open_one(&word, &Variables::default(), &[]).unwrap();

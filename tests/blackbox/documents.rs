@@ -4,6 +4,7 @@
 mod examples;
 mod manual;
 mod monitoring;
+mod prometheus;
 mod runnable;
 mod runs;
 mod schema;

@@ -43,6 +43,7 @@ mod signals;
 mod sinks;
 mod statuses;
 mod support;
+mod textfile;
 mod timeout;
 mod transparency;
 mod upkeep;

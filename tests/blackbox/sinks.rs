@@ -56,6 +56,9 @@ fn no_sink_can_delay_or_change_a_run() {
         ("no-such-place", format!("jsonl:{directory}/no/such/file")),
         ("a-directory", format!("jsonl:{directory}/directory")),
         ("full-device", "jsonl:/dev/full".to_owned()),
+        ("no-such-directory", "textfile:/no/such/directory".to_owned()),
+        ("no-directory", "textfile:/dev/full".to_owned()),
+        ("unwritable", "textfile:/proc/self".to_owned()),
         ("exec-hangs", "exec:cat hold".to_owned()),
         ("exec-fails", "exec:exit 1".to_owned()),
         ("exec-not-found", "exec:no-such-command 2>/dev/null".to_owned()),
@@ -86,7 +89,7 @@ fn no_server_can_delay_or_change_a_run() {
         ("talks-nonsense", vec![Reply::Head("200 OK\r\nno header\r\n\u{1}:"); 9]),
         ("ok-but-no", vec![Reply::Text("OK (not found)"); 9]),
     ] {
-        for (kind, options) in [("ping", ""), ("webhook", "#events=all")] {
+        for (kind, options) in [("ping", ""), ("pushgateway", ""), ("webhook", "#events=all")] {
             let server = HttpServer::answering(&replies);
             undisturbed(&host, &format!("{kind}-{name}"), &format!("{kind}:{}{options}", server.url("/x")));
             assert!(!server.received().is_empty(), "{kind} {name}");
@@ -94,6 +97,7 @@ fn no_server_can_delay_or_change_a_run() {
     }
     for (name, sink) in [
         ("refuses", format!("ping:http://{refusing}/x")),
+        ("refuses-push", format!("pushgateway:http://{refusing}")),
         ("no-tls", format!("ping:https://{refusing}/x")),
         ("no-name", "ping:https://no-such-host.invalid/x".to_owned()),
         ("no-file", "ping:file:/no/such/file".to_owned()),

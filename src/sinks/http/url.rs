@@ -75,7 +75,7 @@ impl Url {
 
     /// The URL with this path behind its own.
     pub fn with(&self, path: &str) -> Self {
-        Self { path: format!("{}/{path}", self.path), ..self.clone() }
+        Self { path: format!("{}/{path}", self.path.trim_end_matches('/')), ..self.clone() }
     }
 
     /// The URL one segment further down, with one more option behind those that it has.

@@ -1,6 +1,7 @@
 //! What the tests stand on: a host of their own, processes in any situation, a receiver that reads
 //! datagrams strictly, and failures that show everything that is known.
 
+pub mod exposition;
 mod fifo;
 pub mod host;
 #[cfg(feature = "http")]
