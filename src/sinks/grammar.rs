@@ -29,12 +29,30 @@ pub fn plain(datagram: &str) -> Result<Vec<Item>, String> {
 
 /// A datagram of DogStatsD (datagram_shell, protocol 1.0).
 pub fn dogstatsd(datagram: &str) -> Result<Vec<Item>, String> {
-    let read = |line: &str| match line {
+    let read = |line: &str| match without_origin(line) {
         line if line.starts_with("_e{") => event(line),
         line if line.starts_with("_sc|") => check(line),
         line => metric(line, &["c", "g", "d"]),
     };
     datagram.split('\n').map(read).collect()
+}
+
+/// A line without the fields `|c:…|e:…|card:…` at its end, of which each may be missing.
+fn without_origin(mut line: &str) -> &str {
+    let known: [(&str, fn(&str) -> bool); 3] = [
+        ("card:", |value| ["none", "low", "orchestrator", "high"].contains(&value)),
+        ("e:", |value| !value.is_empty() && value.bytes().all(|byte| matches!(byte, b' '..=b'~'))),
+        ("c:", |value| value.starts_with("ci-") || value.starts_with("in-")),
+    ];
+    for (name, is_fine) in known {
+        let last = line.rsplit_once('|');
+        if let Some((before, field)) = last
+            && field.strip_prefix(name).is_some_and(is_fine)
+        {
+            line = before;
+        }
+    }
+    line
 }
 
 fn clean(text: &str) -> Result<&str, String> {

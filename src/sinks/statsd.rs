@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use super::address::{Address, DEFAULT_PORT};
+use super::address::{Address, DEFAULT_PORT, Host};
 use super::datagrams::{Datagrams, Dialect};
-use super::transport::Transport;
+use super::transport::{Framing, Transport};
 use super::wire::{Packed, push_all, push_metric, push_name, push_name_part, push_number};
 use super::{Opening, Sink, Topic, options};
 use crate::notice::{MetricKind, Notice, Tagged, measurements};
@@ -29,11 +29,11 @@ pub fn open(opening: &Opening<'_>) -> Result<Arc<dyn Sink>, String> {
     }
     let address = match target {
         "" => Address::localhost(),
-        target => Address::host_and_port(target, DEFAULT_PORT)?,
+        target => Address::Udp(Host::parse(target, DEFAULT_PORT)?),
     };
     Ok(Arc::new(Datagrams {
         name: format!("statsd:{address}"),
-        transport: Transport::new(address),
+        transport: Transport::new(address, Framing::Length),
         dialect: Plain,
     }))
 }
