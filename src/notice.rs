@@ -17,7 +17,7 @@ use crate::policy::{Alert, History, Judgement, Verdict};
 use crate::program::Changed;
 
 pub use audience::{Audience, changes_for, command_for, end_of_output, reason_for, words_for};
-pub use event::event_json;
+pub use event::{event_json, millis};
 pub use measure::{Measurement, MetricKind, Tagged, measurements, value_tags};
 
 /// One thing that sinks are told, with an identity of its own.

@@ -15,6 +15,7 @@ mod ping;
 #[cfg(feature = "http")]
 mod secret;
 mod statsd;
+mod syslog;
 mod transport;
 mod wire;
 #[cfg(not(feature = "http"))]
@@ -134,13 +135,13 @@ pub struct Kind {
 pub static KINDS: &[Kind] = &[
     Kind {
         name: "dogstatsd",
-        help: "HOST[:PORT] or /path/to.sock: metrics with tags, events, a service check",
+        help: "HOST[:PORT], /path/to.sock or unixstream:/path: metrics with tags, events, a service check",
         secret: false,
         open: dogstatsd::open,
     },
     Kind {
         name: "statsd",
-        help: "HOST[:PORT]: plain counters, timers and gauges",
+        help: "HOST[:PORT]: counters, timers and gauges, with '?tags=influx' or 'graphite' tagged",
         secret: false,
         open: statsd::open,
     },
@@ -162,11 +163,16 @@ pub static KINDS: &[Kind] = &[
         secret: true,
         open: ping::open,
     },
+    Kind {
+        name: "syslog",
+        help: "HOST[:PORT], tcp:HOST[:PORT] or /path/to.sock, by default /dev/log: a record a run, and alerts",
+        secret: false,
+        open: syslog::open,
+    },
 ];
 
 /// Kinds that the manual names for a later version.
-const NOT_BUILT_YET: &[&str] =
-    &["textfile", "pushgateway", "otlp", "webhook", "pagerduty", "slack", "syslog"];
+const NOT_BUILT_YET: &[&str] = &["textfile", "pushgateway", "otlp", "webhook", "pagerduty", "slack"];
 
 /// What each sink would send for some notices, of those that it wants: its name, and one text a
 /// datagram, line or request.
@@ -277,7 +283,7 @@ mod tests {
 
     #[test]
     fn an_unknown_kind_is_named_with_the_nearest_and_without_its_target() {
-        let kinds = "kinds are dogstatsd, statsd, jsonl, exec, ping";
+        let kinds = "kinds are dogstatsd, statsd, jsonl, exec, ping, syslog";
         let said = format!("'dogstasd:…': unknown kind 'dogstasd' (did you mean 'dogstatsd'?; {kinds})");
         assert_eq!(refused("dogstasd:secret"), said);
         assert_eq!(refused("mqtt:secret"), format!("'mqtt:…': unknown kind 'mqtt' ({kinds})"));
@@ -321,7 +327,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_the_table_opens_a_sink_named_after_it() {
-        let mut words = vec!["dogstatsd:", "statsd:", "jsonl:/tmp/x", "exec:mail -s x"];
+        let mut words = vec!["dogstatsd:", "statsd:", "jsonl:/tmp/x", "exec:mail -s x", "syslog:"];
         if cfg!(feature = "http") {
             words.push("ping:https://hc.example/x");
         }

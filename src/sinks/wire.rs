@@ -210,6 +210,11 @@ impl Packed {
         self.datagrams.extend(Some(datagram).filter(|datagram| !datagram.is_empty()).into_iter().chain(next));
     }
 
+    /// Adds a datagram of its own, as it is.
+    pub fn push_alone(&mut self, datagram: String) {
+        self.datagrams.push(datagram);
+    }
+
     /// Adds a line as it is.
     pub fn push(&mut self, line: &str) {
         self.push_with(|datagram| {
