@@ -18,22 +18,22 @@ pub trait Dialect: Send + Sync {
 }
 
 /// A sink that sends datagrams, or what would be datagrams, over a connection.
-pub struct Datagrams<D> {
+pub struct Datagrams {
     /// How it is called in messages.
     pub name: String,
     /// The way to the receiver.
     pub transport: Transport,
     /// What the receiver understands.
-    pub dialect: D,
+    pub dialect: Box<dyn Dialect>,
 }
 
-impl<D: Dialect> Datagrams<D> {
+impl Datagrams {
     fn pack(&self, notices: &[Notice]) -> Packed {
         self.dialect.pack(notices, self.transport.limit())
     }
 }
 
-impl<D: Dialect> Sink for Datagrams<D> {
+impl Sink for Datagrams {
     fn name(&self) -> &str {
         &self.name
     }
@@ -94,7 +94,7 @@ mod tests {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = Address::Udp(Host::Numeric(socket.local_addr().unwrap()));
         let transport = Transport::new(address, Framing::Length);
-        let sink = Datagrams { name: "x:".to_owned(), transport, dialect: Long };
+        let sink = Datagrams { name: "x:".to_owned(), transport, dialect: Box::new(Long) };
         let error = sink.deliver(&[], Deadline::after(Duration::from_secs(60))).unwrap_err();
         assert_eq!(error, "1 metrics did not fit in a datagram; use fewer tags");
         socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();

@@ -54,11 +54,11 @@ pub fn open(opening: &Opening<'_>) -> Result<Arc<dyn Sink>, String> {
     Ok(Arc::new(Datagrams {
         name: format!("dogstatsd:{address}"),
         transport: Transport::new(address, Framing::Length),
-        dialect: Dogstatsd {
+        dialect: Box::new(Dogstatsd {
             events,
             surroundings: Surroundings::of(opening.variables),
             origin: Origin::of(opening.variables),
-        },
+        }),
     }))
 }
 

@@ -45,7 +45,7 @@ pub fn open(opening: &Opening<'_>) -> Result<Arc<dyn Sink>, String> {
     Ok(Arc::new(Datagrams {
         name: format!("statsd:{address}"),
         transport: Transport::new(address, Framing::Length),
-        dialect: Statsd { tags },
+        dialect: Box::new(Statsd { tags }),
     }))
 }
 

@@ -60,7 +60,7 @@ pub fn open(opening: &Opening<'_>) -> Result<Arc<dyn Sink>, String> {
     Ok(Arc::new(Datagrams {
         name: format!("syslog:{address}"),
         transport: Transport::new(address, framing),
-        dialect: Syslog { facility, form },
+        dialect: Box::new(Syslog { facility, form }),
     }))
 }
 

@@ -52,6 +52,13 @@ pub fn push_tag(line: &mut String, key: &str, value: &str) {
     line.extend(key.chain(colon).chain(value).take(WORD_MAX));
 }
 
+/// The user's tags and those that a run has reported beside them, which win. A key is the same whatever
+/// the case of its letters.
+pub fn merged_tags<'a>(users: &'a [Tag], reported: &'a [Tag]) -> Vec<&'a Tag> {
+    let replaced = |tag: &&Tag| reported.iter().any(|other| other.key.eq_ignore_ascii_case(&tag.key));
+    users.iter().filter(|tag| !replaced(tag)).chain(reported).collect()
+}
+
 /// As many tags as take up no more than `room` bytes.
 pub fn tags_within(tags: &[Tag], mut room: usize) -> &[Tag] {
     let fits = |tag: &&Tag| {

@@ -6,11 +6,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Where the kernel shows this process. Namespaces are named by their inodes.
-const PROC: &str = "/proc/self";
-
-/// The namespaces that the kernel has made for itself, and for all that is in no container
-/// (include/linux/proc_ns.h).
+/// The namespaces that the kernel has made for itself, and for all that is in no container; they are
+/// named by their inodes (include/linux/proc_ns.h).
 const HOST_PIDS: &[u8] = b"pid:[4026531836]";
 const HOST_CGROUPS: &[u8] = b"cgroup:[4026531835]";
 
@@ -28,12 +25,13 @@ const TASK_DIGITS: usize = 32;
 /// A container has process ids of its own. So this asks for nothing but the namespace of those where
 /// there is no container: one call of the system. One that shares the ids of its host is not recognised.
 pub fn id() -> Option<String> {
-    let pids = namespace("pid")?;
-    if pids == HOST_PIDS { None } else { found(Path::new(PROC), Path::new(CGROUPS)) }
+    let on_host = is_namespace(Path::new("/proc/self/ns/pid"), HOST_PIDS)?;
+    if on_host { None } else { found(Path::new("/proc/self"), Path::new(CGROUPS)) }
 }
 
-fn namespace(kind: &str) -> Option<Vec<u8>> {
-    Some(fs::read_link(format!("{PROC}/ns/{kind}")).ok()?.as_os_str().as_bytes().to_vec())
+/// Whether a link of /proc/PID/ns is to this namespace; `None` where there is no such link.
+fn is_namespace(link: &Path, namespace: &[u8]) -> Option<bool> {
+    Some(fs::read_link(link).ok()?.as_os_str().as_bytes() == namespace)
 }
 
 fn found(proc: &Path, cgroups: &Path) -> Option<String> {
@@ -51,8 +49,7 @@ fn found(proc: &Path, cgroups: &Path) -> Option<String> {
         return Some(format!("ci-{id}"));
     }
     // Of the host's own cgroups the path would have had the id.
-    let of_host =
-        fs::read_link(proc.join("ns/cgroup")).is_ok_and(|link| link.as_os_str().as_bytes() == HOST_CGROUPS);
+    let of_host = is_namespace(&proc.join("ns/cgroup"), HOST_CGROUPS) == Some(true);
     if of_host { None } else { in_inode(&groups, cgroups) }
 }
 

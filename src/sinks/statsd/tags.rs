@@ -4,7 +4,7 @@
 
 use crate::job::Tag;
 use crate::notice::{Notice, Tagged, value_tags};
-use crate::sinks::wire::{push_all, tags_within};
+use crate::sinks::wire::{merged_tags, push_all, tags_within};
 
 /// Longest key and longest value, in characters.
 const WORD_MAX: usize = 200;
@@ -65,8 +65,7 @@ pub fn of(notice: &Notice, tagged: Tagged, style: Style, limit: usize) -> String
         own(key, &value);
     }
     let reported = run.map_or(&[][..], |run| tags_within(&run.report.tags, limit / 2));
-    let replaced = |tag: &&Tag| reported.iter().any(|other| other.key.eq_ignore_ascii_case(&tag.key));
-    for tag in notice.job.tags.iter().filter(|tag| !replaced(tag)).chain(reported) {
+    for tag in merged_tags(&notice.job.tags, reported) {
         push_tag(&mut written, tag, style);
     }
     written

@@ -4,12 +4,11 @@
 use jiff::tz::TimeZone;
 
 use crate::clock::Timestamp;
-use crate::job::Tag;
 use crate::notice::{Audience, Finished, News, Notice, Turn, millis};
 use crate::outcome::Outcome;
 use crate::plan::Severity;
 use crate::redact::one_line;
-use crate::sinks::wire::{push_all, push_number, push_tag, push_whole, tags_within, text_within};
+use crate::sinks::wire::{merged_tags, push_all, push_number, push_tag, push_whole, text_within};
 
 /// Name of the program and, of the structured data, of the element. 32473 is the enterprise number that
 /// is kept for examples (RFC 5612): nobody else means anything by it.
@@ -196,18 +195,20 @@ fn push_alert(element: &mut Element, notice: &Notice, Turn { alert, .. }: &Turn)
     }
 }
 
-/// `key:value` tags with commas between: the user's and the run's, of which the latter win.
+/// `key:value` tags with commas between, as many as fit.
 fn tags(notice: &Notice, room: usize) -> String {
     let reported = notice.news.run().map_or(&[][..], |run| &run.report.tags);
-    let replaced = |tag: &&Tag| reported.iter().any(|other| other.key.eq_ignore_ascii_case(&tag.key));
-    let all: Vec<Tag> =
-        notice.job.tags.iter().filter(|tag| !replaced(tag)).chain(reported).cloned().collect();
     let mut written = String::new();
-    for tag in tags_within(&all, room) {
-        if !written.is_empty() {
+    for tag in merged_tags(&notice.job.tags, reported) {
+        let end = written.len();
+        if end > 0 {
             written.push(',');
         }
         push_tag(&mut written, &tag.key, tag.value.as_deref().unwrap_or_default());
+        if written.len() > room {
+            written.truncate(end);
+            break;
+        }
     }
     written
 }
