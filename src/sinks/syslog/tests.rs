@@ -310,7 +310,7 @@ proptest! {
         key in sample::hostile(), value in sample::hostile(), long in prop::bool::ANY, local in prop::bool::ANY,
         report in sample::hostile_report(),
     ) {
-        let many = |text: String| if long { text.repeat(40) } else { text };
+        let many = |text: String| if long { text.repeat(12) } else { text };
         let mut job = sample::job(&many(label));
         job.host = host;
         job.owner = Some(many(owner));
