@@ -5,7 +5,9 @@
 
 mod record;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use jiff::tz::TimeZone;
 
 use super::address::{Address, Host};
 use super::datagrams::{Datagrams, Dialect};
@@ -36,7 +38,10 @@ const FACILITIES: [(&str, u8); 19] = [
 /// What is written.
 struct Syslog {
     facility: u8,
-    form: Form,
+    /// Whether it is for a socket of this host.
+    is_local: bool,
+    /// The zone of this host's clock, once it was wanted.
+    zone: OnceLock<TimeZone>,
 }
 
 /// A sink of its target; empty: /dev/log.
@@ -53,14 +58,14 @@ pub fn open(opening: &Opening<'_>) -> Result<Arc<dyn Sink>, String> {
         };
     }
     let address = address(if target.is_empty() { LOCAL } else { target })?;
-    let (form, framing) = match address {
-        Address::Unix(..) => (Form::Local, Framing::Nul),
-        Address::Udp(_) | Address::Tcp(_) | Address::Unusable(_) => (Form::Network, Framing::OctetCount),
+    let (is_local, framing) = match address {
+        Address::Unix(..) => (true, Framing::Nul),
+        Address::Udp(_) | Address::Tcp(_) | Address::Unusable(_) => (false, Framing::OctetCount),
     };
     Ok(Arc::new(Datagrams {
         name: format!("syslog:{address}"),
         transport: Transport::new(address, framing),
-        dialect: Box::new(Syslog { facility, form }),
+        dialect: Box::new(Syslog { facility, is_local, zone: OnceLock::new() }),
     }))
 }
 
@@ -82,6 +87,12 @@ fn address(target: &str) -> Result<Address, String> {
     }
 }
 
+impl Syslog {
+    fn form(&self) -> Form<'_> {
+        if self.is_local { Form::Local(self.zone.get_or_init(TimeZone::system)) } else { Form::Network }
+    }
+}
+
 impl Dialect for Syslog {
     fn speaks_of(&self, topic: Topic) -> bool {
         match topic {
@@ -90,10 +101,15 @@ impl Dialect for Syslog {
         }
     }
 
+    /// To find the zone takes files and much stack, which the thread that tells of an overdue run has not.
+    fn prepare(&self) {
+        self.form();
+    }
+
     fn pack(&self, notices: &[Notice], limit: usize) -> Packed {
         let mut packed = Packed::new(limit);
         for notice in notices {
-            packed.push_alone(record::of(notice, self.facility, self.form, limit));
+            packed.push_alone(record::of(notice, self.facility, self.form(), limit));
         }
         packed
     }

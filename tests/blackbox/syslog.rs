@@ -1,6 +1,6 @@
 //! What a syslog daemon gets of a run.
 
-use crate::support::{End, Host, Listener, Receiver};
+use crate::support::{End, Host, Listener, Receiver, eventually};
 
 fn text(record: &[u8]) -> String {
     let text = String::from_utf8(record.to_vec()).expect("a record is UTF-8");
@@ -135,4 +135,25 @@ fn what_would_be_logged_is_shown_and_not_sent() {
     let shown = ran.stdout_text();
     assert!(shown.contains(" <78>1 ") && shown.contains(" <75>1 "), "{shown}");
     assert!(receiver.datagrams().is_empty(), "{ran}");
+}
+
+/// It is told by a thread with a small stack, and to find the zone of this host takes a large one.
+#[test]
+fn an_overdue_run_is_logged_while_it_runs() {
+    let host = Host::new();
+    let receiver = Receiver::unix(&host.path("log"));
+    let never = host.fifo("never");
+    let sink = format!("syslog:{}", host.path("log").display());
+    let options = ["-l", "x", "--warn-after", "20ms", "--sink", &sink];
+    let running = host.wrap(&options, "read line <never").env("TZ", "Europe/Helsinki").start();
+    let mut records = Vec::new();
+    eventually("a record of the overdue run", || {
+        records.extend(receiver.datagrams());
+        !records.is_empty()
+    });
+    let record = text(&records[0]);
+    assert!(record.starts_with("<76>") && record.contains(": x is overdue on "), "{record}");
+    never.say("go");
+    let ran = running.wait();
+    assert_eq!(ran.end(), End::Code(0), "{ran}");
 }

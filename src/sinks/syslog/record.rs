@@ -1,4 +1,4 @@
-//! PURE, but for the zone of this host. One record of syslog: one line without control characters,
+//! PURE. One record of syslog: one line without control characters,
 //! whatever it is made of, so that nothing in it ends it and begins another.
 
 use jiff::tz::TimeZone;
@@ -28,18 +28,17 @@ const VALUE_MAX: usize = 200;
 const LOCAL_MAX: usize = 8096;
 
 /// How a record is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+#[derive(Debug, Clone, Copy)]
+pub enum Form<'a> {
     /// RFC 5424, for another host.
     Network,
-    /// RFC 3164 without the host, as syslog(3) writes to /dev/log. What would be structured data stands
-    /// behind the message.
-    Local,
+    /// RFC 3164 without the host, as syslog(3) writes to /dev/log, with the time of this zone. What would
+    /// be structured data stands behind the message.
+    Local(&'a TimeZone),
 }
 
 /// The record of a notice, at most `limit` bytes.
-pub fn of(notice: &Notice, facility: u8, form: Form, limit: usize) -> String {
-    let limit = if form == Form::Local { limit.min(LOCAL_MAX) } else { limit };
+pub fn of(notice: &Notice, facility: u8, form: Form<'_>, limit: usize) -> String {
     let mut record = String::with_capacity(512);
     record.push('<');
     push_whole(&mut record, u64::from(facility * 8 + severity(notice)));
@@ -57,9 +56,9 @@ pub fn of(notice: &Notice, facility: u8, form: Form, limit: usize) -> String {
             record.extend(Some(MARK).filter(|_| !text.is_ascii()));
             record.push_str(&text);
         }
-        Form::Local => {
-            push_local_header(&mut record, notice);
-            let room = limit.saturating_sub(record.len());
+        Form::Local(zone) => {
+            push_local_header(&mut record, notice, zone);
+            let room = limit.min(LOCAL_MAX).saturating_sub(record.len());
             let element = element(notice, room / 2);
             record.push_str(&text_within(&message, room.saturating_sub(element.len() + 1)));
             push_all(&mut record, &[" ", &element]);
@@ -114,9 +113,9 @@ fn push_header(record: &mut String, notice: &Notice) {
     push_all(record, &[" ", notice.news.kind(), " "]);
 }
 
-/// `Mmm dd hh:mm:ss TAG[PID]: `, by the clock of this host.
-fn push_local_header(record: &mut String, notice: &Notice) {
-    push_all(record, &[&local_time(notice.time, &TimeZone::system()), " ", PROGRAM]);
+/// `Mmm dd hh:mm:ss TAG[PID]: `.
+fn push_local_header(record: &mut String, notice: &Notice, zone: &TimeZone) {
+    push_all(record, &[&local_time(notice.time, zone), " ", PROGRAM]);
     if let Some(pid) = pid(notice) {
         record.push('[');
         push_whole(record, u64::from(pid));
