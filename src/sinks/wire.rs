@@ -19,6 +19,9 @@ pub const TCP_MAX: usize = 2048;
 /// Longest name, tag key or whole tag, in characters (Datadog's limit for a tag).
 const WORD_MAX: usize = 200;
 
+/// What a tag without a value has for one, where it has to have one.
+pub const BARE: &str = "true";
+
 /// Appends `text` as a metric name: `[A-Za-z0-9_.-]`, everything else as `_`.
 pub fn push_name(line: &mut String, text: &str) {
     push_word(line, text, |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'));
@@ -59,10 +62,11 @@ pub fn merged_tags<'a>(users: &'a [Tag], reported: &'a [Tag]) -> Vec<&'a Tag> {
     users.iter().filter(|tag| !replaced(tag)).chain(reported).collect()
 }
 
-/// As many tags as take up no more than `room` bytes.
+/// As many tags as take up no more than `room` bytes. One without a value may have to be given one.
 pub fn tags_within(tags: &[Tag], mut room: usize) -> &[Tag] {
     let fits = |tag: &&Tag| {
-        let size = ",:".len() + tag.key.len() + tag.value.as_ref().map_or(0, String::len);
+        let value = tag.value.as_ref().map_or(0, String::len).max(BARE.len());
+        let size = ",:".len() + tag.key.len() + value;
         let left = room.checked_sub(size);
         room = left.unwrap_or(room);
         left.is_some()

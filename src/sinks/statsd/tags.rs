@@ -4,13 +4,14 @@
 
 use crate::job::Tag;
 use crate::notice::{Notice, Tagged, value_tags};
-use crate::sinks::wire::{merged_tags, push_all, tags_within};
+use crate::sinks::wire::{BARE, merged_tags, push_all, tags_within};
 
 /// Longest key and longest value, in characters.
 const WORD_MAX: usize = 200;
 
-/// What a tag without a value has for one: Graphite refuses an empty one, and Telegraf drops it.
-const BARE: &str = "true";
+/// How much of a datagram is kept for name and value, in bytes: a namespace, a metric and what a job has
+/// called it.
+const NAME_MAX: usize = 320;
 
 /// Keys of ours, which nobody else can set: of two tags of one key all servers know the last one.
 const OWN: [&str; 4] = ["task", "outcome", "exit_code", "signal"];
@@ -50,7 +51,8 @@ impl Style {
 }
 
 /// The tags that a metric has, as they stand behind its name: `task` first, then those of the value, then
-/// the user's and the run's, of which the latter win and are written as far as they take up half of `limit`.
+/// the user's and the run's. The latter win, and are written as far as they take up half of `limit` and there
+/// is room: a job can report more than a datagram holds, and its runs are to be counted all the same.
 pub fn of(notice: &Notice, tagged: Tagged, style: Style, limit: usize) -> String {
     let run = notice.news.run().filter(|_| matches!(tagged, Tagged::Outcome | Tagged::Ending));
     let mut written = String::with_capacity(64);
@@ -64,14 +66,16 @@ pub fn of(notice: &Notice, tagged: Tagged, style: Style, limit: usize) -> String
     for (key, value) in run.map(|run| value_tags(run, tagged)).unwrap_or_default() {
         own(key, &value);
     }
-    let reported = run.map_or(&[][..], |run| tags_within(&run.report.tags, limit / 2));
+    let room = limit.saturating_sub(written.len() + NAME_MAX).min(limit / 2);
+    let reported = run.map_or(&[][..], |run| tags_within(&run.report.tags, room));
     for tag in merged_tags(&notice.job.tags, reported) {
         push_tag(&mut written, tag, style);
     }
     written
 }
 
-/// Appends a tag, unless its key would be one of ours.
+/// Appends a tag, unless its key would be one of ours. It has to have a value: Graphite refuses a tag that
+/// has none, and Telegraf drops it.
 fn push_tag(written: &mut String, tag: &Tag, style: Style) {
     let end = written.len();
     written.push_str(style.divider());

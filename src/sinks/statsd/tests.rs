@@ -141,6 +141,21 @@ fn a_check_that_is_alive_is_no_jobs_and_has_the_tags_of_the_host() {
     );
 }
 
+#[test]
+fn a_job_that_reports_more_tags_than_fit_is_counted_all_the_same() {
+    let tags: Vec<_> = (0..64)
+        .map(|at| if at % 2 == 0 { format!("k{at}:{}", "v".repeat(40)) } else { format!("b{at}") })
+        .collect();
+    let tags: Vec<_> = tags.iter().map(String::as_str).collect();
+    for label in ["x".to_owned(), "🦀".repeat(300)] {
+        let mut job = sample::job(&label);
+        job.namespace = "n".repeat(300);
+        let lines = tagged_lines(&sample::reported(job, &[], &tags)[0], Style::Influx);
+        let count = lines.iter().find(|line| line.contains("run.count,")).expect("the count");
+        assert!(count.contains(",k0=v") && count.contains(",b1=true"), "{count}");
+    }
+}
+
 /// The zero and the difference from it are one thing: in another datagram, another value may come in between.
 #[test]
 fn a_negative_gauge_and_its_zero_are_never_in_two_datagrams() {

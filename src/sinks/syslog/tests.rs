@@ -244,6 +244,32 @@ fn only_what_is_not_ascii_begins_with_the_mark() {
     assert!(!record::of(notice, CRON, Form::Local(&TimeZone::UTC), UNIX_MAX).contains('\u{feff}'));
 }
 
+/// Escaped, each of these characters takes two bytes, and three texts of them more than a datagram.
+#[test]
+fn texts_that_have_to_be_escaped_leave_room_for_the_message() {
+    let mut job = sample::job(&"]".repeat(300));
+    job.owner = Some("\\".repeat(300));
+    job.alert_key.text = "\"".repeat(300);
+    for notice in sample::failed(job) {
+        for limit in [UDP_MAX, TCP_MAX, UNIX_MAX] {
+            let text = record::of(&notice, CRON, Form::Network, limit);
+            assert!(text.len() <= limit, "{} bytes", text.len());
+            let parsed = parse(&text).unwrap_or_else(|why| panic!("{why} in {text:?}"));
+            assert_eq!(parsed.value("label"), Some(&format!("{}…", "]".repeat(197))[..]));
+            assert!(parsed.message.starts_with("]]]"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn the_message_is_what_would_be_seen_of_it() {
+    let mut job = sample::job("\x1b[31mred\x1b[0m\nand\t\u{202e}back");
+    job.host = "db1".into();
+    let notice = &sample::failed(job)[0];
+    assert_eq!(record(notice).message, "red and back on db1: failed: exited with 3");
+    assert_eq!(record(notice).value("label"), Some("red and back"));
+}
+
 #[test]
 fn a_host_without_a_name_and_a_time_beyond_the_calendar_are_nil() {
     let mut job = backup();

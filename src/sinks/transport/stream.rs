@@ -77,13 +77,15 @@ pub fn over_tcp(
     let connection = connect_to(&addresses_of(host)?, deadline)?;
     let bytes: Vec<u8> = messages.iter().flat_map(|message| framing.frame(message)).collect();
     write_all(&connection, &bytes, deadline).map_err(|error| reason(&error))?;
-    // Closing it then waits until the other side has acknowledged everything (socket(7)). In a container
-    // the network ends with its first process, and what is still on its way with it.
-    let seconds = deadline.left().as_secs() + 1;
-    let linger =
-        libc::linger { l_onoff: 1, l_linger: libc::c_int::try_from(seconds).unwrap_or(libc::c_int::MAX) };
-    let _ = setsockopt(&connection, Linger, &linger);
+    wait_when_closed(&connection, deadline);
     Ok(())
+}
+
+/// Closing a connection then waits until the other side has acknowledged everything (socket(7)), in whole
+/// seconds. In a container the network ends with its first process, and what is still on its way with it.
+pub fn wait_when_closed(connection: &TcpStream, deadline: Deadline) {
+    let seconds = libc::c_int::try_from(deadline.left().as_secs() + 1).unwrap_or(libc::c_int::MAX);
+    let _ = setsockopt(connection, Linger, &libc::linger { l_onoff: 1, l_linger: seconds });
 }
 
 /// The first of the addresses that answers. Each has its share of the time.

@@ -1,11 +1,11 @@
 use std::io::Read;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nix::sys::socket::{setsockopt, sockopt};
+use nix::sys::socket::{getsockopt, setsockopt, sockopt};
 
 use super::*;
 use crate::clock::Stopwatch;
@@ -210,6 +210,15 @@ fn messages_over_tcp_are_counted_in_octets_on_one_connection() {
         listener.accept().unwrap().0.read_to_string(&mut text).unwrap();
         assert_eq!(text, "2 é9 <75>1 - x");
     }
+}
+
+#[test]
+fn a_connection_is_closed_when_the_other_side_has_everything_or_the_time_is_over() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let connection = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    stream::wait_when_closed(&connection, Deadline::after(Duration::from_millis(2_500)));
+    let lingers = getsockopt(&connection, sockopt::Linger).unwrap();
+    assert_eq!((lingers.l_onoff, lingers.l_linger), (1, 3));
 }
 
 #[test]
