@@ -23,6 +23,7 @@ mod pushgateway;
 #[cfg(feature = "http")]
 mod secret;
 mod statsd;
+mod syslog;
 mod textfile;
 mod transport;
 #[cfg(feature = "http")]
@@ -162,13 +163,13 @@ pub struct Kind {
 pub static KINDS: &[Kind] = &[
     Kind {
         name: "dogstatsd",
-        help: "HOST[:PORT] or /path/to.sock: metrics with tags, events, a service check",
+        help: "HOST[:PORT], /path/to.sock or unixstream:/path: metrics with tags, events, a service check",
         secret: false,
         open: dogstatsd::open,
     },
     Kind {
         name: "statsd",
-        help: "HOST[:PORT]: plain counters, timers and gauges",
+        help: "HOST[:PORT]: counters, timers and gauges, with '?tags=influx' or 'graphite' tagged",
         secret: false,
         open: statsd::open,
     },
@@ -221,10 +222,16 @@ pub static KINDS: &[Kind] = &[
         secret: true,
         open: pagerduty::open,
     },
+    Kind {
+        name: "syslog",
+        help: "HOST[:PORT], tcp:HOST[:PORT] or /path/to.sock, by default /dev/log: a record a run, and alerts",
+        secret: false,
+        open: syslog::open,
+    },
 ];
 
 /// Kinds that the manual names for a later version.
-const NOT_BUILT_YET: &[&str] = &["slack", "syslog"];
+const NOT_BUILT_YET: &[&str] = &["slack"];
 
 /// The sinks of a list that take charge of alerts, each by its place and by what it is known as in the books
 /// of what is owed. Whoever reads that learns no secret, and a secret that is referred to may be changed.
@@ -354,8 +361,8 @@ mod tests {
 
     #[test]
     fn an_unknown_kind_is_named_with_the_nearest_and_without_its_target() {
-        let kinds =
-            "kinds are dogstatsd, statsd, jsonl, exec, textfile, pushgateway, otlp, ping, webhook, pagerduty";
+        let kinds = "kinds are dogstatsd, statsd, jsonl, exec, textfile, pushgateway, otlp, ping, webhook, \
+                     pagerduty, syslog";
         let said = format!("'dogstasd:…': unknown kind 'dogstasd' (did you mean 'dogstatsd'?; {kinds})");
         assert_eq!(refused("dogstasd:secret"), said);
         assert_eq!(refused("mqtt:secret"), format!("'mqtt:…': unknown kind 'mqtt' ({kinds})"));
@@ -417,7 +424,8 @@ mod tests {
 
     #[test]
     fn every_kind_of_the_table_opens_a_sink_named_after_it() {
-        let mut words = vec!["dogstatsd:", "statsd:", "jsonl:/tmp/x", "exec:mail -s x", "textfile:/tmp/x"];
+        let mut words =
+            vec!["dogstatsd:", "statsd:", "jsonl:/tmp/x", "exec:mail -s x", "textfile:/tmp/x", "syslog:"];
         if cfg!(feature = "http") {
             words.extend(["pushgateway:http://push.example:9091", "otlp:", "otlp:https://o.example/x"]);
             words.extend(["ping:https://hc.example/x", "pagerduty:key", "webhook:https://hook.example/x"]);
