@@ -205,6 +205,11 @@ impl Answer {
         }
     }
 
+    /// The beginning of the body, whatever it was said to be, without blanks around it; empty if it is no text.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap_or_default().trim()
+    }
+
     /// The body, if it is one short line of text.
     pub fn own_words(&self) -> Option<&str> {
         let is_plain = self.header("content-type").is_some_and(|kind| kind.starts_with("text/plain"));
@@ -223,6 +228,15 @@ impl Answer {
             }
             Ok(_) | Err(_) => format!("HTTP {status}: redirected to another path, which is not followed"),
         }
+    }
+}
+
+#[cfg(test)]
+impl Answer {
+    /// An answer of this status and this body, said to be of this kind.
+    pub fn of(status: u16, kind: &'static str, body: &str) -> Self {
+        let headers = HeaderMap::from_iter([("content-type".parse().unwrap(), kind.parse().unwrap())]);
+        Self { status: StatusCode::from_u16(status).unwrap(), headers, body: body.into() }
     }
 }
 

@@ -14,6 +14,8 @@ mod jsonl;
 mod ping;
 #[cfg(feature = "http")]
 mod secret;
+#[cfg(feature = "http")]
+mod slack;
 mod statsd;
 mod transport;
 mod wire;
@@ -21,6 +23,8 @@ mod wire;
 mod without_http;
 #[cfg(not(feature = "http"))]
 use without_http as ping;
+#[cfg(not(feature = "http"))]
+use without_http as slack;
 
 #[cfg(test)]
 mod grammar;
@@ -162,11 +166,16 @@ pub static KINDS: &[Kind] = &[
         secret: true,
         open: ping::open,
     },
+    Kind {
+        name: "slack",
+        help: "https://HOST/PATH of a webhook, or file:PATH or env:NAME that holds it: alerts as messages",
+        secret: true,
+        open: slack::open,
+    },
 ];
 
 /// Kinds that the manual names for a later version.
-const NOT_BUILT_YET: &[&str] =
-    &["textfile", "pushgateway", "otlp", "webhook", "pagerduty", "slack", "syslog"];
+const NOT_BUILT_YET: &[&str] = &["textfile", "pushgateway", "otlp", "webhook", "pagerduty", "syslog"];
 
 /// What each sink would send for some notices, of those that it wants: its name, and one text a
 /// datagram, line or request.
@@ -277,7 +286,7 @@ mod tests {
 
     #[test]
     fn an_unknown_kind_is_named_with_the_nearest_and_without_its_target() {
-        let kinds = "kinds are dogstatsd, statsd, jsonl, exec, ping";
+        let kinds = "kinds are dogstatsd, statsd, jsonl, exec, ping, slack";
         let said = format!("'dogstasd:…': unknown kind 'dogstasd' (did you mean 'dogstatsd'?; {kinds})");
         assert_eq!(refused("dogstasd:secret"), said);
         assert_eq!(refused("mqtt:secret"), format!("'mqtt:…': unknown kind 'mqtt' ({kinds})"));
@@ -305,6 +314,8 @@ mod tests {
             ("ping:https://hc.example/secret", "ping:…"),
             ("ping:file:/etc/hc", "ping:file:/etc/hc"),
             ("ping:env:HC_URL", "ping:env:HC_URL"),
+            ("slack:https://hooks.slack.com/services/secret", "slack:…"),
+            ("slack:file:/etc/slack", "slack:file:/etc/slack"),
             ("pong:secret", "pong:…"),
             ("exec:mail -s x", "exec:mail -s x"),
         ] {
@@ -317,13 +328,14 @@ mod tests {
     fn a_kind_that_needs_http_says_that_it_was_left_out() {
         let said = "'ping:…': this cronward was built without HTTP; ping takes https://";
         assert!(refused("ping:https://hc.example/secret").starts_with(said));
+        assert!(refused("slack:https://hooks.example/secret").contains("built without HTTP"));
     }
 
     #[test]
     fn every_kind_of_the_table_opens_a_sink_named_after_it() {
         let mut words = vec!["dogstatsd:", "statsd:", "jsonl:/tmp/x", "exec:mail -s x"];
         if cfg!(feature = "http") {
-            words.push("ping:https://hc.example/x");
+            words.extend(["ping:https://hc.example/x", "slack:https://hooks.example/x"]);
         }
         for word in words.into_iter().map(written) {
             let sink = open_one(&word, &Variables::default(), &[]).unwrap();

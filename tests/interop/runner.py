@@ -16,6 +16,7 @@ SCENARIOS = (
     "pg_dump",
     "backup",
     "ping",
+    "slack",
     "examples",
     "terminal",
     "init",
