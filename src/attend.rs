@@ -5,21 +5,19 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::changes;
 use crate::clock::{Deadline, Timestamp};
 use crate::config::{self, Configured, Given, Level, Levels, Origin};
-use crate::diagnostics::say;
+use crate::dispatch::{Dispatch, Dispatched, Pressing, with_rules};
 use crate::job::CommandLine;
 use crate::journal::{self, Amend, Amendment, Journal, KeptPlan, Reviewed, UnderWayNow};
-use crate::notice::{Finished, Notice, Start};
-use crate::outcome::Run;
+use crate::notice::{Finished, Notice};
 use crate::plan::{self, Host, Plan};
-use crate::policy::{self, History, Judged, Judgement};
-use crate::program::Changed;
+use crate::policy::{self, History};
 use crate::settings::{Setting, UsageError};
-use crate::sinks::delivery::{self, Announcement};
+use crate::sinks::delivery::Announcement;
 use crate::sinks::{self, Sink};
 use crate::standing::{self, Expected, Moment, Trouble};
+use crate::turn::Owed;
 
 /// Whoever attends to jobs: where their state is, and the surroundings in which their alerts are told.
 pub struct Attendant<'a> {
@@ -199,63 +197,60 @@ impl OfRecord {
         let plan = &*self.plan;
         let deadline = Deadline::after(plan.flush_deadline);
         let mut journal = Journal::open(&plan.state_dir, &plan.job.label, &plan.job.host);
-        let reviewed = journal.review(now, deadline, &|history, run| judge(plan, history, run), amend)?;
-        let notices = notices(plan, &journal, &reviewed, now);
-        self.tell(&notices, deadline);
+        let mut reviewed =
+            with_rules(plan, &self.sinks, |rules| journal.review(now, deadline, rules, amend))?;
+        let notices = notices(plan, &reviewed, now);
+        let dispatched = Dispatch {
+            plan,
+            sinks: &self.sinks,
+            journal: &mut journal,
+            notices: &notices,
+            owed: &reviewed.owed,
+            given_up: std::mem::take(&mut reviewed.given_up),
+            pressing: Pressing::WhoMayBeTried,
+        }
+        .tell(Announcement::default(), deadline, &mut || false);
+        reviewed.owed = dispatched.left;
         Ok(reviewed)
     }
 
-    /// Tells notices to the sinks of the job; an alert that nobody takes charge of is a line on stderr.
-    pub fn tell(&self, notices: &[Notice], deadline: Deadline) {
-        let told = delivery::deliver(&self.sinks, notices, Announcement::default(), deadline, &mut || false);
-        if !told.alert_confirmed {
-            say_unconfirmed(notices);
+    /// The sinks of the job that something may be owed to, by their identities.
+    pub fn sinks_of_record(&self) -> Vec<String> {
+        sinks::creditors(&self.plan.sinks, &self.sinks).into_iter().map(|(_, sink)| sink).collect()
+    }
+
+    /// Tells the sinks of the job what is owed to them.
+    pub fn pay(&self, owed: &[Owed], pressing: Pressing, deadline: Deadline) -> Dispatched {
+        let plan = &*self.plan;
+        let mut journal = Journal::open(&plan.state_dir, &plan.job.label, &plan.job.host);
+        if owed.is_empty() {
+            // It is noted among those that owe something, and does not.
+            let now = Timestamp::now();
+            let _ = with_rules(plan, &self.sinks, |rules| journal.settle(&[], now, deadline, rules));
+            return Dispatched::default();
         }
+        Dispatch {
+            plan,
+            sinks: &self.sinks,
+            journal: &mut journal,
+            notices: &[],
+            owed,
+            given_up: Vec::new(),
+            pressing,
+        }
+        .tell(Announcement::default(), deadline, &mut || false)
     }
 }
 
 /// What there is to tell of a review: of runs that were found dead, oldest first, and of what was added.
-pub fn notices(plan: &Plan, journal: &Journal, reviewed: &Reviewed, now: Timestamp) -> Vec<Notice> {
-    let mut notices: Vec<Notice> = Vec::new();
-    for (run, judgement) in &reviewed.lost {
-        let Judgement { history, verdict, alert } = judgement.clone();
+pub fn notices(plan: &Plan, reviewed: &Reviewed, now: Timestamp) -> Vec<Notice> {
+    let lost = reviewed.lost.iter().flat_map(|(run, judgement)| {
+        let history = judgement.history.clone();
         let (history, problems) = (Some(history), Vec::new());
-        let finished = Finished { run: run.clone(), verdict, history, problems, sink_errors: Vec::new() };
-        notices.extend(Notice::ended(&plan.job, finished, alert));
-    }
-    notices.extend(reviewed.amendment.iter().filter_map(|amendment| notice(plan, amendment, now)));
-    let success = reviewed.history.last_success.map(|success| success.ended_at);
-    let changed = || changed_since(plan, journal, success);
-    notices.into_iter().map(|notice| notice.with_changes(changed)).collect()
-}
-
-/// What has changed since the last success, if there was one.
-pub fn changed_since(plan: &Plan, journal: &Journal, success: Option<Timestamp>) -> Vec<Changed> {
-    let Some(success) = success else { return Vec::new() };
-    changes::since(success, journal.kept_plan().as_ref(), &plan.job.command, plan.search_path.as_deref())
-}
-
-/// The alerts that nobody has taken charge of, a line each.
-pub fn say_unconfirmed(notices: &[Notice]) {
-    for notice in notices.iter().filter(|notice| notice.news.turn().is_some()) {
-        say(notice.headline());
-    }
-}
-
-/// What is told of an amendment, if anything.
-fn notice(plan: &Plan, amendment: &Amendment, now: Timestamp) -> Option<Notice> {
-    let Amendment { judgement, what, run } = amendment;
-    let run =
-        run.as_ref().map(|run| Start { id: run.id, parent: None, pid: run.pid, started_at: run.started_at });
-    Notice::noticed(&plan.job, now, judgement, what.clone(), run)
-}
-
-/// Judges a run by the rule of the plan.
-pub fn judge(plan: &Plan, history: Option<&History>, run: &Run) -> Judgement {
-    let judged =
-        Judged { run, ended_at: run.ended_at.unwrap_or_else(Timestamp::now), alert_key: &plan.job.alert_key };
-    match history {
-        Some(history) => policy::judge(history, &judged, &plan.rule),
-        None => policy::judge_blind(&judged, &plan.rule),
-    }
+        let finished = Finished { run: run.clone(), history, problems, sink_errors: Vec::new() };
+        let turn = reviewed.turns.iter().find(|turn| turn.is_of(run.id));
+        Notice::ended(&plan.job, finished, turn, now)
+    });
+    let noticed = reviewed.turns.iter().filter(|turn| turn.was_noticed());
+    lost.chain(noticed.map(|turn| Notice::turned(&plan.job, turn))).collect()
 }

@@ -100,7 +100,7 @@ fn first_word(line: &OsStr) -> &OsStr {
 
 /// 32-bit FNV-1a over words joined by NUL (draft-eastlake-fnv: offset basis 2166136261, prime
 /// 16777619).
-fn fnv1a<'a>(words: impl Iterator<Item = &'a [u8]>) -> u32 {
+pub fn fnv1a<'a>(words: impl Iterator<Item = &'a [u8]>) -> u32 {
     let mut hash = 2_166_136_261_u32;
     let mut mix = |byte: u8| hash = (hash ^ u32::from(byte)).wrapping_mul(16_777_619);
     for (at, word) in words.enumerate() {

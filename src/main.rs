@@ -10,8 +10,10 @@ mod cli;
 mod clock;
 mod config;
 mod crontab;
+mod debts;
 mod diagnostics;
 mod directory;
+mod dispatch;
 mod expectation;
 mod glob;
 mod human;
@@ -38,6 +40,7 @@ mod sinks;
 mod standing;
 mod supervise;
 mod sys;
+mod turn;
 mod upkeep;
 
 use std::ffi::OsString;
@@ -137,6 +140,13 @@ fn perform(task: Task, state_dir: Result<PathBuf, String>, own: &Configured) -> 
             answer(upkeep::mute(&text(&label), span, &attendant, now))
         }
         Task::Forget { label } => answer(upkeep::forget(&text(&label), &attendant, now)),
+        Task::Flush => match debts::flush(&attendant, now) {
+            Ok(flushed) => {
+                let printed = diagnostics::print(&flushed.text);
+                Exit::Code(u8::from(!printed || !flushed.is_paid))
+            }
+            Err(why) => answer(Err(why)),
+        },
     })
 }
 

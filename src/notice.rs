@@ -13,8 +13,9 @@ use crate::clock::Timestamp;
 use crate::job::RunId;
 use crate::outcome::Run;
 use crate::plan::JobFacts;
-use crate::policy::{Alert, History, Judgement, Verdict};
+use crate::policy::{Alert, History};
 use crate::program::Changed;
+use crate::turn::{AlertTurn, TurnCause, TurnKind, UnderWay};
 
 pub use audience::{Audience, changes_for, command_for, end_of_output, reason_for, words_for};
 pub use event::event_json;
@@ -130,8 +131,6 @@ pub struct Start {
 pub struct Finished {
     /// The run.
     pub run: Run,
-    /// What it made of the job.
-    pub verdict: Verdict,
     /// The job's history, this run included; `None` if the one before it could not be read.
     pub history: Option<History>,
     /// What was not as it should be with the configuration or the run's report, in one sentence each.
@@ -188,16 +187,6 @@ impl News {
             },
         }
     }
-
-    /// What became of the alert in words of the policy.
-    fn of_verdict(verdict: Verdict, turn: Turn) -> Option<Self> {
-        match verdict {
-            Verdict::Opened => Some(Self::Opened(turn)),
-            Verdict::Repeat => Some(Self::Repeated(turn)),
-            Verdict::Closed => Some(Self::Closed(turn)),
-            Verdict::Healthy | Verdict::Failing | Verdict::StillOpen => None,
-        }
-    }
 }
 
 impl Cause {
@@ -229,31 +218,48 @@ impl Notice {
         Self::new(job, now, News::Overdue(overdue))
     }
 
-    /// The notices of a run that has ended: that it did, and what became of the alert.
-    pub fn ended(job: &Arc<JobFacts>, finished: Finished, alert: Option<Alert>) -> Vec<Self> {
+    /// The notices of a run that has ended, or was found now to have died: that it did, and the turn that the
+    /// alert has taken by it.
+    pub fn ended(
+        job: &Arc<JobFacts>,
+        finished: Finished,
+        turn: Option<&AlertTurn>,
+        now: Timestamp,
+    ) -> Vec<Self> {
         let finished = Arc::new(finished);
-        let time = finished.run.ended_at.unwrap_or_else(Timestamp::now);
-        let news_of_alert = alert.and_then(|alert| {
-            let cause = Cause::Run(Arc::clone(&finished));
-            News::of_verdict(finished.verdict, Turn { alert, cause, changed: Vec::new() })
-        });
-        std::iter::once(News::Finished(finished))
-            .chain(news_of_alert)
-            .map(|news| Self::new(Arc::clone(job), time, news))
-            .collect()
+        let time = finished.run.ended_at.unwrap_or(now);
+        let told = turn.map(|turn| Self::of_turn(job, turn, Cause::Run(Arc::clone(&finished))));
+        let end = Self::new(Arc::clone(job), time, News::Finished(finished));
+        std::iter::once(end).chain(told).collect()
     }
 
-    /// The notice of an alert that was turned while no run ended; `None` if nobody is to be told.
-    pub fn noticed(
-        job: &Arc<JobFacts>,
-        now: Timestamp,
-        judgement: &Judgement,
-        reason: String,
-        run: Option<Start>,
-    ) -> Option<Self> {
-        let turn =
-            Turn { alert: judgement.alert.clone()?, cause: Cause::Noticed(reason, run), changed: Vec::new() };
-        Some(Self::new(Arc::clone(job), now, News::of_verdict(judgement.verdict, turn)?))
+    /// The notice of a turn that an alert has taken, with what is on record of its cause.
+    pub fn turned(job: &Arc<JobFacts>, turn: &AlertTurn) -> Self {
+        let cause = match &turn.cause {
+            TurnCause::Ended(run, failures) => Cause::Run(Arc::new(Finished {
+                run: (**run).clone(),
+                history: failures
+                    .map(|failures| History { failures_in_a_row: failures, ..History::default() }),
+                problems: Vec::new(),
+                sink_errors: Vec::new(),
+            })),
+            TurnCause::Noticed(what, run) => {
+                let start =
+                    run.map(|UnderWay { id, pid, started_at }| Start { id, parent: None, pid, started_at });
+                Cause::Noticed(what.clone(), start)
+            }
+        };
+        Self::of_turn(job, turn, cause)
+    }
+
+    fn of_turn(job: &Arc<JobFacts>, turn: &AlertTurn, cause: Cause) -> Self {
+        let told = Turn { alert: turn.alert.clone(), cause, changed: turn.changed.clone() };
+        let news = match turn.kind {
+            TurnKind::Opened => News::Opened(told),
+            TurnKind::Repeated => News::Repeated(told),
+            TurnKind::Closed => News::Closed(told),
+        };
+        Self { id: turn.id, time: turn.time, job: Arc::clone(job), news }
     }
 
     /// The notice of how a job stands.
@@ -267,30 +273,17 @@ impl Notice {
     }
 
     fn new(job: Arc<JobFacts>, time: Timestamp, news: News) -> Self {
-        // Of a run, one of each at most is told at one time; an alert that no run has turned has an
-        // identity of its own.
+        // Of a run, one of each is told at one time; see [`AlertTurn::of`] for the numbers between.
         let number = match &news {
             News::Started(_) => 1,
             News::Finished(_) => 2,
-            News::Opened(_) => 3,
-            News::Repeated(_) => 4,
-            News::Closed(_) => 5,
             News::Overdue(_) => 6,
             News::Standing(_) => 7,
-            News::Alive => 8,
+            News::Alive | News::Opened(_) | News::Repeated(_) | News::Closed(_) => 8,
         };
         let run = news.finished().map(|finished| finished.run.id);
-        let run = run.or_else(|| news.under_way().map(|start| start.id));
-        let id = run.or_else(|| news.turn().map(|turn| turn.alert.id)).unwrap_or_else(RunId::new);
+        let id = run.or_else(|| news.under_way().map(|start| start.id)).unwrap_or_else(RunId::new);
         Self { id: id.of_notice(time, number), time, job, news }
-    }
-
-    /// This notice with what has changed since the last success, if it is the opening of an alert.
-    pub fn with_changes(mut self, changes: impl FnOnce() -> Vec<Changed>) -> Self {
-        if let News::Opened(turn) = &mut self.news {
-            turn.changed = changes();
-        }
-        self
     }
 
     /// This notice, told to a sink that comes after others: with what those answered.

@@ -33,7 +33,7 @@ pub fn run(plan: &Arc<Plan>, levels: &Levels, sinks: &[Arc<dyn Sink>], caller: S
     let claimed = put_off(plan, caller).and_then(|()| claim(plan, &mut journal, id, caller));
     // Only now: to wait for one's time or for the lock is no part of the run.
     let started_at = Timestamp::now();
-    let circumstances = Circumstances { plan, sinks, id, started_at, caller };
+    let circumstances = Circumstances { plan, levels, sinks, id, started_at, caller };
     let mut left_to_do = LeftToDo::default();
     let mut output = None;
     let attempted = match claimed {
@@ -66,6 +66,7 @@ pub fn run(plan: &Arc<Plan>, levels: &Levels, sinks: &[Arc<dyn Sink>], caller: S
 /// What is known of a run before it starts.
 struct Circumstances<'a> {
     plan: &'a Arc<Plan>,
+    levels: &'a Levels,
     sinks: &'a [Arc<dyn Sink>],
     id: RunId,
     started_at: Timestamp,

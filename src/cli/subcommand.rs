@@ -47,6 +47,8 @@ pub enum Task {
         /// Which.
         label: OsString,
     },
+    /// Deliver what is owed.
+    Flush,
 }
 
 /// One row: a subcommand that there is.
@@ -73,7 +75,7 @@ const fn mixed(options: &'static [Known]) -> Grammar {
 }
 
 /// Every subcommand that there is.
-pub static ROWS: [Row; 4] = [
+pub static ROWS: [Row; 5] = [
     Row {
         name: "status",
         usage: "cronward status [OPTIONS] [LABEL]...",
@@ -112,11 +114,20 @@ pub static ROWS: [Row; 4] = [
         words: Some(1),
         task: |line| Task::Forget { label: line.words.into_iter().next().unwrap_or_default() },
     },
+    Row {
+        name: "flush",
+        usage: "cronward flush [OPTIONS]",
+        about: "Delivers alerts and recoveries that sinks could not be told of, of all jobs, now. Ends with 1 if\n\
+                something is still owed.",
+        grammar: mixed(&[Known::Help, STATE_DIR, CONFIG, NO_CONFIG]),
+        words: Some(0),
+        task: |_| Task::Flush,
+    },
 ];
 
 /// Words that the manual reserves and this version does not have. Run as commands, they would change
 /// their meaning with the next version.
-pub const NOT_BUILT: [&str; 6] = ["history", "wrap", "doctor", "drill", "flush", "completions"];
+pub const NOT_BUILT: [&str; 5] = ["history", "wrap", "doctor", "drill", "completions"];
 
 /// The subcommand that the first word of a command line names; `None`: it is none.
 ///

@@ -16,14 +16,16 @@ use super::others;
 use crate::attend::{self, Attendant, OfRecord};
 use crate::clock::{Deadline, Timestamp};
 use crate::config::{Given, Levels, Origin};
+use crate::dispatch::Pressing;
 use crate::expectation::time_max;
 use crate::journal::{self, Entry, KeptOption, KeptPlan, Look, Remembered, Reviewed};
 use crate::notice::{Notice, Standing};
 use crate::plan;
 use crate::policy::History;
 use crate::sinks::Sink;
-use crate::sinks::delivery::{self, Announcement};
+use crate::sinks::delivery::{self, Announcement, Instead};
 use crate::standing::{self, Expected, Moment, Trouble};
+use crate::turn::Owed;
 use assessment::{Known, assess, unreadable};
 use plugin::Finding;
 
@@ -128,6 +130,9 @@ impl Check<'_> {
                 Ok(reviewed) => known = known.after(reviewed, &expected, &self.moment),
                 Err(why) => return unreadable(&entry.label, None, why),
             }
+        } else if !known.owed.is_empty() {
+            let deadline = Deadline::after(job.plan.flush_deadline);
+            known.owed = job.pay(&known.owed, Pressing::WhoMayBeTried, deadline).left;
         }
         let missed = self.missed_before_the_last(entry, remembered, &expected, &known.troubles);
         let finding = assess(&entry.label, None, &known.known(missed), &expected, &self.moment);
@@ -188,12 +193,17 @@ impl Check<'_> {
     fn tell_standing(&self) {
         let deadline = Deadline::after(TELL_LIMIT);
         for (sinks, notices) in &self.standing {
-            delivery::deliver(sinks, notices, Announcement::default(), deadline, &mut || false);
+            tell(sinks, notices, deadline);
         }
         let Ok(own) = self.attendant.of_no_job() else { return };
         let alive = Notice::alive(Arc::clone(&own.plan.job), self.moment.now);
-        own.tell(&[alive], deadline);
+        tell(&own.sinks, &[alive], deadline);
     }
+}
+
+/// Tells sinks what is no alert.
+fn tell(sinks: &[Arc<dyn Sink>], notices: &[Notice], deadline: Deadline) {
+    delivery::deliver(sinks, notices, &Instead::new(), Announcement::default(), deadline, &mut || false);
 }
 
 /// What is known of a job when everything has been put on record.
@@ -202,12 +212,14 @@ struct AfterAll {
     troubles: Vec<Trouble>,
     running: usize,
     died: usize,
+    owed: Vec<Owed>,
 }
 
 impl AfterAll {
     fn of(remembered: &Remembered, expected: &Expected<'_>, moment: &Moment<'_>) -> Self {
-        let Remembered { history, under_way, .. } = remembered;
+        let Remembered { history, under_way, owed, .. } = remembered;
         Self {
+            owed: owed.clone(),
             troubles: standing::troubles(history, under_way, expected, moment),
             running: under_way.iter().filter(|run| run.alive).count(),
             died: under_way.iter().filter(|run| !run.alive).count(),
@@ -218,12 +230,13 @@ impl AfterAll {
     fn after(self, reviewed: Reviewed, expected: &Expected<'_>, moment: &Moment<'_>) -> Self {
         let running = reviewed.under_way.len();
         let troubles = standing::troubles(&reviewed.history, &reviewed.under_way, expected, moment);
-        Self { history: reviewed.history, troubles, running, died: reviewed.lost.len() }
+        let died = reviewed.lost.len();
+        Self { history: reviewed.history, troubles, running, died, owed: reviewed.owed }
     }
 
     fn known(&self, missed: usize) -> Known<'_> {
-        let Self { history, troubles, running, died } = self;
-        Known { history, troubles, running: *running, died: *died, missed }
+        let Self { history, troubles, running, died, owed } = self;
+        Known { history, troubles, running: *running, died: *died, missed, owed }
     }
 }
 

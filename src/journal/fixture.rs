@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use nix::unistd::write;
 
-use super::{Committed, Journal};
+use super::{Committed, Journal, Judge, KeptPlan, Rules, Telling};
 use crate::clock::{Deadline, Timestamp};
 use crate::job::{CommandLine, Label, RunId};
 use crate::outcome::{Ending, Outcome, Run, RunEnd};
 use crate::policy::{self, AlertAfter, AlertKey, AlertRule, History, Judged, Judgement};
+use crate::program::Changed;
 use crate::sys::process::LastWords;
 
 /// A state directory with one job in it.
@@ -21,12 +22,19 @@ pub(crate) struct Home {
     pub(crate) label: Label,
     /// Failures in a row that open the alert.
     pub(crate) threshold: u32,
+    /// Sinks that are owed its turns.
+    pub(crate) creditors: Vec<String>,
 }
 
 impl Home {
     pub(crate) fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
-        Self { root, label: Label::new(OsStr::new("db/backup")).unwrap(), threshold: 3 }
+        Self {
+            root,
+            label: Label::new(OsStr::new("db/backup")).unwrap(),
+            threshold: 3,
+            creditors: Vec::new(),
+        }
     }
 
     pub(crate) fn state_dir(&self) -> Result<PathBuf, String> {
@@ -57,7 +65,18 @@ impl Home {
 
     pub(crate) fn commit_within(&self, journal: &mut Journal, run: &Run, limit: Duration) -> Committed {
         let command = CommandLine::Words(vec!["pg_dump".into(), "-Fc".into()]);
-        journal.commit(run, &command, Deadline::after(limit), &|history, run| self.judge(history, run))
+        let judge = |history: Option<&History>, run: &Run| self.judge(history, run);
+        self.by_rules(&judge, |rules| journal.commit(run, &command, Deadline::after(limit), rules))
+    }
+
+    /// Does something by the rules of the job, but with this judge.
+    pub(crate) fn by_rules<T>(&self, judge: Judge<'_>, work: impl FnOnce(&Rules<'_>) -> T) -> T {
+        let creditors = || self.creditors.clone();
+        let changed = |_: Option<&KeptPlan>, _: Timestamp| {
+            vec![Changed { full: "it was".to_owned(), brief: "it".to_owned() }]
+        };
+        let telling = Telling { creditors: &creditors, changed: &changed, keeps_output: true };
+        work(&Rules { judge, telling })
     }
 
     /// One whole run: opened, begun, ended, committed.

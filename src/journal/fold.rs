@@ -26,9 +26,10 @@ pub(super) fn catch_up(fold: &mut Fold, loose: Vec<Loose>, judge: Judge<'_>) {
     for record in loose {
         match record {
             Loose::Start(start) => begun.push(start),
-            Loose::End(end) => {
+            Loose::End(end, owed) => {
                 if ended.insert(end.id()) {
                     ends.push(end);
+                    fold.owed.extend(owed);
                 }
             }
         }

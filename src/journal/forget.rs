@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::locks::{self, Byte, Held};
-use super::{JOBS, LOCK, overlap};
+use super::{JOBS, LOCK, debtors, overlap};
 use crate::clock::Deadline;
 use crate::directory::{Access, Directory, Refusal, Unsynced};
 use crate::os_error;
@@ -25,6 +25,7 @@ pub fn may_forget(state_dir: &Path, name: &str, deadline: Deadline) -> Result<()
 /// # Errors
 /// In words: it is in use, or cannot be removed.
 pub fn forget(state_dir: &Path, name: &str, deadline: Deadline) -> Result<(), String> {
+    let state = Directory::open(state_dir).map_err(|refusal| refusal.to_string())?;
     while_at_rest(state_dir, name, deadline, |jobs, directory| {
         let path = directory.path().display();
         let fail = |error: Errno| format!("'{path}' cannot be removed: {}", os_error::words(error));
@@ -35,7 +36,9 @@ pub fn forget(state_dir: &Path, name: &str, deadline: Deadline) -> Result<(), St
                 Err(error) => return Err(fail(error)),
             }
         }
-        unlinkat(jobs.fd(), name, UnlinkatFlags::RemoveDir).map_err(fail)
+        unlinkat(jobs.fd(), name, UnlinkatFlags::RemoveDir).map_err(fail)?;
+        debtors::strike(&state, name);
+        Ok(())
     })
 }
 

@@ -26,6 +26,8 @@ impl Byte {
     pub(super) const TRANSACTION: Self = Self(0);
     /// The overlap lock, held for as long as the command runs.
     pub(super) const OVERLAP: Self = Self(1);
+    /// Held while somebody tells sinks what is owed to them.
+    pub(super) const DELIVERY: Self = Self(2);
 
     /// The byte that a run holds for as long as its cronward lives. Taken from the run's id: a
     /// counter would come round to a live run's number after a reset.

@@ -4,13 +4,17 @@
 //! remembered. Trouble with any of it is said in one line and never stops a job; only the overlap
 //! lock fails closed.
 
+mod backoff;
 mod checks;
 mod compaction;
+mod debtors;
+mod deliveries;
 mod fold;
 mod forget;
 mod kept_plan;
 mod locks;
 mod overlap;
+mod owing;
 mod read;
 mod reading;
 mod reports;
@@ -36,13 +40,16 @@ use crate::outcome::Run;
 use crate::plan::OverlapRule;
 use crate::policy::Judgement;
 use crate::sys::process::{LastWords, StartLine};
+use crate::turn::{AlertTurn, Owed};
+pub use backoff::Backoff;
 pub use checks::{last_check, note_check};
 pub use fold::Judge;
 pub use forget::{forget, may_forget};
 pub use kept_plan::{KeptOption, KeptPlan};
 use locks::Byte;
 pub use overlap::{Claim, OverlapLock};
-pub use read::{Entry, Look, OtherUser, Remembered, UnderWayNow, entries, entries_of, runs_since};
+pub use owing::{GivenUp, Taken, Telling};
+pub use read::{Entry, Look, OtherUser, Remembered, UnderWayNow, entries, entries_of, entry, runs_since};
 use reading::Reader;
 pub use review::{Amend, Amendment, Reviewed};
 
@@ -71,13 +78,22 @@ struct Files {
     unsynced: Unsynced,
     /// The end of the journal, read while the command ran, and the size that the journal had then.
     ahead: Option<(u64, tail::Tail)>,
-    /// Of no use any more, but to close them would be two system calls of every run.
-    _above: [Directory; 2],
+    /// The state directory and that of all jobs.
+    above: [Directory; 2],
 }
 
 struct JournalFile {
     fd: Arc<OwnedFd>,
     writable: bool,
+}
+
+/// What a transaction asks of whoever wants it.
+#[derive(Clone, Copy)]
+pub struct Rules<'a> {
+    /// Judges a run by the history before it.
+    pub judge: Judge<'a>,
+    /// Who is to be told of the turns of the alert.
+    pub telling: Telling<'a>,
 }
 
 /// What the transaction of an outcome has come to.
@@ -87,6 +103,12 @@ pub struct Committed {
     pub lost: Vec<(Run, Judgement)>,
     /// What the run makes of its job.
     pub own: Judgement,
+    /// The turns that the alert has taken by all this, oldest first.
+    pub turns: Vec<AlertTurn>,
+    /// What is owed now, these turns included as far as they are on record, oldest first.
+    pub owed: Vec<Owed>,
+    /// What nobody will try to deliver any more.
+    pub given_up: Vec<GivenUp>,
     /// Whether the history before it could be read; if not, failures were judged without it.
     pub history_readable: bool,
     /// One line for stderr, unless [`Journal::trouble`] has said it before.
@@ -208,12 +230,6 @@ impl Journal {
         sizes.into_iter().find(|(other, _)| other == pattern).map(|(_, bytes)| bytes)
     }
 
-    /// What is kept beside the journal, as the last run left it, this one included; `None` if it cannot be
-    /// read.
-    pub fn kept_plan(&self) -> Option<KeptPlan> {
-        kept_plan::read(&self.files.as_ref().ok()?.directory).ok().flatten()
-    }
-
     /// Makes the start durable; to be called, on a helper thread, once the run has lasted a second.
     /// `None` if there is no start on record.
     pub fn start_syncer(&self) -> Option<impl FnOnce() + Send + 'static> {
@@ -232,12 +248,13 @@ impl Journal {
         &mut self,
         now: Timestamp,
         deadline: Deadline,
-        judge: Judge<'_>,
+        rules: &Rules<'_>,
         amend: Amend<'_>,
     ) -> Result<Reviewed, String> {
-        let reader = Reader { host: &self.host, own: None, now, judge };
+        let Rules { judge, telling } = *rules;
+        let reader = Reader { host: &self.host, own: None, now, judge, telling };
         let files = self.files.as_mut().map_err(|why| why.clone())?;
-        review::review(files, self.label.as_str(), &reader, deadline, amend)
+        review::review(files, &self.label, &reader, deadline, amend)
     }
 
     /// Judges a run and puts it on record, with every run found to have died before it. It waits for
@@ -248,8 +265,10 @@ impl Journal {
         run: &Run,
         command: &CommandLine,
         deadline: Deadline,
-        judge: Judge<'_>,
+        rules: &Rules<'_>,
     ) -> Committed {
+        let Rules { judge, telling } = *rules;
+        let now = run.ended_at.unwrap_or(run.started_at);
         let mut committed = match &mut self.files {
             Ok(files) => {
                 let subject = transaction::Subject {
@@ -258,17 +277,14 @@ impl Journal {
                     label: &self.label,
                     plan: self.plan.as_ref(),
                     begun: self.begun,
-                    reader: Reader {
-                        host: &self.host,
-                        own: Some(run.id),
-                        now: run.ended_at.unwrap_or(run.started_at),
-                        judge,
-                    },
+                    reader: Reader { host: &self.host, own: Some(run.id), now, judge, telling },
                 };
                 transaction::commit(files, &subject, deadline)
             }
             Err(_) => {
-                Committed { lost: Vec::new(), own: judge(None, run), history_readable: false, trouble: None }
+                let own = judge(None, run);
+                let turn = owing::turn_of_run(run, &own, now, false, |_| Vec::new());
+                Committed::alone(own, turn, &[], false, None)
             }
         };
         if self.trouble.is_some() {
@@ -289,7 +305,7 @@ impl Files {
             .file(LOCK, Access::Write, &mut unsynced)
             .map(Arc::new)
             .map_err(|refusal| refusal.to_string());
-        Ok(Self { directory, journal, lock, unsynced, ahead: None, _above: [state, jobs] })
+        Ok(Self { directory, journal, lock, unsynced, ahead: None, above: [state, jobs] })
     }
 
     /// The journal by its name, after a compaction has put another file there.

@@ -17,6 +17,7 @@ use crate::job::RunId;
 use crate::os_error;
 use crate::outcome::Run;
 use crate::policy::{self, AlertAfter, AlertKey, AlertRule, History, Judged, Judgement};
+use crate::turn::Owed;
 
 /// How many jobs of another user are looked at.
 const JOBS_OF_OTHERS: usize = 10_000;
@@ -47,6 +48,8 @@ pub struct Remembered {
     pub under_way: Vec<UnderWayNow>,
     /// What was given to its last run, if that was asked for and can be read.
     pub plan: Option<KeptPlan>,
+    /// What is owed to its sinks, oldest first.
+    pub owed: Vec<Owed>,
 }
 
 /// A run that has started and not ended.
@@ -128,6 +131,19 @@ pub fn entries_of(
     read_all(Directory::open_below(base, below, user.id), look, now, Budget::OF_OTHERS)
 }
 
+/// One job of one's own, by the name of its directory, with its plan.
+///
+/// # Errors
+/// In words: why the state directory cannot be read.
+pub fn entry(state_dir: &Path, name: &str, now: Timestamp) -> Result<Entry, String> {
+    let jobs = Directory::open(state_dir).and_then(|state| state.subdirectory(JOBS));
+    let jobs = jobs.map_err(|refusal| refusal.to_string())?;
+    let host = nix::unistd::gethostname().unwrap_or_default();
+    let host = under_way::plain_host(&host.to_string_lossy());
+    let mut budget = Budget::OWN;
+    Ok(one(&jobs, name, &host, Look::Plans, now, &mut budget))
+}
+
 fn read_all(
     state: Result<Directory, Refusal>,
     look: Look,
@@ -144,15 +160,19 @@ fn read_all(
     let host = under_way::plain_host(&host.to_string_lossy());
     let mut entries = Vec::new();
     for name in jobs.names(budget.jobs).map_err(|error| cannot(&os_error::words(error)))? {
-        let (label, remembered) = match read_job(&jobs, &name, &host, look, now, &mut budget) {
-            Ok((label, remembered)) => (label, Ok(remembered)),
-            Err(why) => (String::new(), Err(why)),
-        };
-        let label = if label.is_empty() { label_of(&name) } else { label };
-        entries.push(Entry { label, name, remembered });
+        entries.push(one(&jobs, &name, &host, look, now, &mut budget));
     }
     entries.sort_by(|one, other| one.label.cmp(&other.label));
     Ok(entries)
+}
+
+fn one(jobs: &Directory, name: &str, host: &str, look: Look, now: Timestamp, budget: &mut Budget) -> Entry {
+    let (label, remembered) = match read_job(jobs, name, host, look, now, budget) {
+        Ok((label, remembered)) => (label, Ok(remembered)),
+        Err(why) => (String::new(), Err(why)),
+    };
+    let label = if label.is_empty() { label_of(name) } else { label };
+    Entry { label, name: name.to_owned(), remembered }
 }
 
 fn read_job(
@@ -177,7 +197,8 @@ fn read_job(
             (found.st_size.unsigned_abs(), journal)
         }
         Err(refusal) if refusal.is_absence() => {
-            let nothing = Remembered { history: History::default(), under_way: Vec::new(), plan };
+            let history = History::default();
+            let nothing = Remembered { history, under_way: Vec::new(), plan, owed: Vec::new() };
             return Ok((String::new(), nothing));
         }
         Err(refusal) => return Err(in_words(refusal)),
@@ -203,7 +224,8 @@ fn read_job(
         }));
     }
     let history = fold.history();
-    Ok((fold.label, Remembered { history, under_way, plan }))
+    let owed = fold.owed.iter().filter_map(stored::Owed::to_owed).collect();
+    Ok((fold.label, Remembered { history, under_way, plan, owed }))
 }
 
 /// The runs of one's own job that ended after a moment, from start to end, newest first, as far as the

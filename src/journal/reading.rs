@@ -7,14 +7,17 @@ use nix::sys::stat::fstat;
 
 use super::fold::{self, Judge};
 use super::locks::{self, Byte};
-use super::stored::Fold;
+use super::owing::{self, GivenUp, Telling};
+use super::stored::{Fold, Owed};
 use super::tail::{self, Condition, Loose, Tail};
 use super::under_way::Begun;
-use super::{Files, reports};
+use super::{Files, debtors, kept_plan, reports};
 use crate::clock::Timestamp;
-use crate::job::RunId;
+use crate::job::{Label, RunId};
 use crate::outcome::Run;
 use crate::policy::Judgement;
+use crate::program::Changed;
+use crate::turn::AlertTurn;
 
 /// So many runs under way are all asked whether they live.
 const ALL_PROBED: usize = 64;
@@ -30,6 +33,48 @@ pub(super) struct Reader<'a> {
     pub(super) own: Option<RunId>,
     pub(super) now: Timestamp,
     pub(super) judge: Judge<'a>,
+    pub(super) telling: Telling<'a>,
+}
+
+impl Reader<'_> {
+    /// What has changed since a success.
+    pub(super) fn changed(&self, files: &Files, success: Timestamp) -> Vec<Changed> {
+        let kept = kept_plan::read(&files.directory).ok().flatten();
+        (self.telling.changed)(kept.as_ref(), success)
+    }
+
+    /// The turns that runs take which were found dead.
+    pub(super) fn turns_of(&self, files: &Files, lost: &[(Run, Judgement)]) -> Vec<AlertTurn> {
+        let turn = |(run, judgement): &(Run, Judgement)| {
+            owing::turn_of_run(run, judgement, self.now, true, |success| self.changed(files, success))
+        };
+        lost.iter().filter_map(turn).collect()
+    }
+
+    /// Enters in the books what a turn makes owed.
+    pub(super) fn enter_in(&self, books: &mut Vec<Owed>, turn: &AlertTurn) {
+        owing::enter(books, turn, (self.telling.creditors)(), self.telling.keeps_output);
+    }
+
+    /// Brings the books of a fold up to date with these turns, and notes the job among those that owe
+    /// something before it does; what is given up.
+    pub(super) fn enter(
+        &self,
+        files: &mut Files,
+        label: &Label,
+        fold: &mut Fold,
+        turns: &[AlertTurn],
+    ) -> Vec<GivenUp> {
+        for turn in turns {
+            self.enter_in(&mut fold.owed, turn);
+        }
+        if fold.owed.is_empty() {
+            return Vec::new();
+        }
+        let given_up = owing::give_up(&mut fold.owed, self.now);
+        debtors::note(files, label);
+        given_up
+    }
 }
 
 /// A journal that has been read.

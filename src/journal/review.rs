@@ -4,15 +4,18 @@
 use std::sync::Arc;
 
 use super::locks::{self, Byte, Held};
+use super::owing::{self, GivenUp};
 use super::reading::{Reader, Reading};
-use super::stored::{Alert, End, Id, Line, Remark};
+use super::stored::{Alert, End, Id, Line, Owed, Remark};
 use super::tail::{self, Condition};
 use super::transaction::{append, current};
 use super::{Files, UnderWayNow, sync};
 use crate::clock::{Deadline, Timestamp};
+use crate::job::Label;
 use crate::os_error;
 use crate::outcome::Run;
-use crate::policy::{History, Judgement, Verdict};
+use crate::policy::{History, Judgement};
+use crate::turn::{self, AlertTurn, TurnCause, TurnKind, UnderWay};
 
 /// Something that changes what is remembered, and is no end of a run.
 #[derive(Debug, Clone)]
@@ -36,6 +39,12 @@ pub struct Reviewed {
     pub history: History,
     /// Runs under way.
     pub under_way: Vec<UnderWayNow>,
+    /// The turns that the alert has taken by all this, oldest first.
+    pub turns: Vec<AlertTurn>,
+    /// What is owed now, these turns included, oldest first.
+    pub owed: Vec<turn::Owed>,
+    /// What nobody will try to deliver any more.
+    pub given_up: Vec<GivenUp>,
 }
 
 /// Decides on an amendment, from what is remembered and the runs under way.
@@ -44,7 +53,7 @@ pub type Amend<'a> = &'a mut dyn FnMut(&History, &[UnderWayNow]) -> Option<Amend
 /// See [`super::Journal::review`].
 pub(super) fn review(
     files: &mut Files,
-    label: &str,
+    label: &Label,
     reader: &Reader<'_>,
     deadline: Deadline,
     amend: Amend<'_>,
@@ -71,7 +80,7 @@ pub(super) fn review(
 
 fn in_turn(
     files: &mut Files,
-    label: &str,
+    label: &Label,
     reader: &Reader<'_>,
     amend: Amend<'_>,
 ) -> Result<Reviewed, String> {
@@ -95,26 +104,39 @@ fn in_turn(
     let amendment = amend(&history, &under_way);
     let history = match &amendment {
         Some(amendment) => amendment.judgement.history.clone(),
-        None if lost.is_empty() => return Ok(Reviewed { lost, amendment, history, under_way }),
+        None if lost.is_empty() => {
+            let (turns, given_up) = (Vec::new(), Vec::new());
+            let owed = fold.owed.iter().filter_map(Owed::to_owed).collect();
+            return Ok(Reviewed { lost, amendment, history, under_way, turns, owed, given_up });
+        }
         None => history,
     };
     fold.set_history(&history);
     fold.label.clear();
-    fold.label.push_str(label);
+    fold.label.push_str(label.as_str());
     fold.seen = reading.seen;
+    let mut turns = reader.turns_of(files, &lost);
+    turns.extend(amendment.as_ref().and_then(|amendment| turn_of(amendment, reader, files)));
+    let given_up = reader.enter(files, label, &mut fold, &turns);
+    let owed = fold.owed.iter().filter_map(Owed::to_owed).collect();
     let ends: Vec<End<'_>> = lost.iter().map(|(run, judgement)| End::of(run, None, judgement)).collect();
     let remark = amendment.as_ref().map(|amendment| remark_of(amendment, reader.now));
     let line = Line { lost: &ends, remark: remark.as_ref(), fold: Some(&fold), ..Line::default() }.written();
     append(files, &line)?;
-    Ok(Reviewed { lost, amendment, history, under_way })
+    Ok(Reviewed { lost, amendment, history, under_way, turns, owed, given_up })
+}
+
+/// The turn that an amendment makes the alert take, if it does.
+fn turn_of(amendment: &Amendment, reader: &Reader<'_>, files: &Files) -> Option<AlertTurn> {
+    let Amendment { judgement, what, run } = amendment;
+    let run = run.as_ref().map(|run| UnderWay { id: run.id, pid: run.pid, started_at: run.started_at });
+    let turn = AlertTurn::of(judgement, TurnCause::Noticed(what.clone(), run), reader.now)?;
+    owing::with_changes(turn, judgement, |success| reader.changed(files, success))
 }
 
 fn remark_of(amendment: &Amendment, now: Timestamp) -> Remark<'_> {
     let Judgement { verdict, alert, .. } = &amendment.judgement;
-    let told = match verdict {
-        Verdict::Opened | Verdict::Repeat | Verdict::Closed => alert.as_ref(),
-        Verdict::Healthy | Verdict::Failing | Verdict::StillOpen => None,
-    };
+    let told = alert.as_ref().filter(|_| TurnKind::of(*verdict).is_some());
     Remark {
         at: now.as_millis(),
         what: &amendment.what,

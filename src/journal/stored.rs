@@ -4,6 +4,7 @@
 //! older. Times are milliseconds since 1970, durations microseconds.
 
 mod end;
+mod owed;
 mod words;
 
 use std::borrow::Cow;
@@ -19,6 +20,7 @@ use crate::outcome::Weight;
 use crate::policy;
 use crate::sys::process::PID_DIGITS;
 pub(super) use end::End;
+pub(super) use owed::Owed;
 pub(super) use words::Id;
 use words::{Letters, Totals, Word};
 
@@ -39,13 +41,19 @@ pub(super) struct Line<'a> {
     pub(super) end: Option<&'a End<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) remark: Option<&'a Remark<'a>>,
+    /// What the end makes owed, where there is no fold that has it.
+    #[serde(skip_serializing_if = "<[Owed]>::is_empty")]
+    pub(super) owed: &'a [Owed],
+    /// Deliveries that have been made: sink and news.
+    #[serde(skip_serializing_if = "<[(&str, Id)]>::is_empty")]
+    pub(super) settled: &'a [(&'a str, Id)],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) fold: Option<&'a Fold>,
 }
 
 impl Default for Line<'_> {
     fn default() -> Self {
-        Self { v: VERSION, lost: &[], end: None, remark: None, fold: None }
+        Self { v: VERSION, lost: &[], end: None, remark: None, owed: &[], settled: &[], fold: None }
     }
 }
 
@@ -113,6 +121,9 @@ pub(super) struct Fold {
     totals: Totals,
     #[serde(default, skip_serializing_if = "UnderWay::is_empty")]
     pub(super) under_way: UnderWay,
+    /// What not every sink has taken yet, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) owed: Vec<Owed>,
     /// What a newer cronward remembers besides.
     #[serde(flatten)]
     pub(super) unknown: Map<String, Value>,
@@ -272,9 +283,9 @@ pub(super) fn start_line(run: RunId, at: Timestamp, host: &str) -> (Vec<u8>, usi
 }
 
 impl<'a> Line<'a> {
-    /// The end of a run that nothing is folded into.
-    pub(super) fn of_end(end: &'a End<'a>) -> Self {
-        Self { end: Some(end), ..Self::default() }
+    /// The end of a run that nothing is folded into, and what it makes owed.
+    pub(super) fn of_end(end: &'a End<'a>, owed: &'a [Owed]) -> Self {
+        Self { end: Some(end), owed, ..Self::default() }
     }
 
     /// The record as it stands in the file, newlines included: one write, so that it is there or not.
@@ -293,8 +304,8 @@ impl<'a> Line<'a> {
 pub(super) enum Record {
     /// A run has started.
     Start(Begun),
-    /// A run has ended, and its writer could not fold it in.
-    End(Box<End<'static>>),
+    /// A run has ended, and its writer could not fold it in, nor what it makes owed.
+    End(Box<End<'static>>, Vec<Owed>),
     /// Everything up to here.
     Fold(Box<Fold>),
     /// A newer cronward has written it: its version.
@@ -322,6 +333,8 @@ struct StartOrFold<'a> {
 struct EndOnly {
     v: u32,
     end: Box<End<'static>>,
+    #[serde(default)]
+    owed: Vec<Owed>,
 }
 
 /// Reads a line, without its newline; never an empty one. The end of a run is passed over if there
@@ -332,8 +345,8 @@ pub(super) fn read_line(line: &[u8]) -> Record {
         Ok(StartOrFold { v: VERSION, start: Some(start), .. }) => return Record::Start(start.to_begun()),
         Ok(_) | Err(_) => {}
     }
-    match read_end(line) {
-        Some(end) => Record::End(end),
+    match read_end_only(line) {
+        Some(EndOnly { end, owed, .. }) => Record::End(end, owed),
         None => match serde_json::from_slice::<Version>(line) {
             Ok(Version { v }) if v > VERSION => Record::Newer(v),
             Ok(_) => Record::Alien,
@@ -389,7 +402,11 @@ pub(super) fn successes(lines: &[u8]) -> impl Iterator<Item = Duration> {
 
 /// The run that a line records the end of, if it does.
 pub(super) fn read_end(line: &[u8]) -> Option<Box<End<'static>>> {
-    serde_json::from_slice::<EndOnly>(line).ok().filter(|line| line.v == VERSION).map(|line| line.end)
+    read_end_only(line).map(|line| line.end)
+}
+
+fn read_end_only(line: &[u8]) -> Option<EndOnly> {
+    serde_json::from_slice::<EndOnly>(line).ok().filter(|line| line.v == VERSION)
 }
 
 #[cfg(test)]

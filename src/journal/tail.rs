@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 
 use nix::sys::uio::pread;
 
-use super::stored::{End, Fold, Record, read_line};
+use super::stored::{End, Fold, Owed, Record, read_line};
 use super::under_way::Begun;
 
 /// What is read first: a fold, the end that it came with, and what a few runs at once leave behind
@@ -33,7 +33,7 @@ pub(super) enum Loose {
     /// A run has started.
     Start(Begun),
     /// A run has ended whose cronward could not wait for its turn.
-    End(Box<End<'static>>),
+    End(Box<End<'static>>, Vec<Owed>),
 }
 
 /// Whether a journal can be trusted to be whole.
@@ -129,7 +129,7 @@ fn scan(bytes: &[u8], from: u64) -> Result<Tail, Tail> {
         if start < end {
             match read_line(&bytes[start..end]) {
                 Record::Start(begun) => tail.loose.push(Loose::Start(begun)),
-                Record::End(end) => tail.loose.push(Loose::End(end)),
+                Record::End(end, owed) => tail.loose.push(Loose::End(end, owed)),
                 Record::Fold(mut fold) if tail.fold.is_none() => {
                     fold.seen = fold.seen.min(at);
                     tail.fold = Some(fold);

@@ -233,7 +233,8 @@ fn long_command_lines_do_not_put_a_compaction_off() {
     for _ in 0..40 {
         let run = ended(Outcome::Ok);
         let judge = |history: Option<&History>, run: &Run| home.judge(history, run);
-        home.open().commit(&run, &command, Deadline::after(Duration::from_secs(60)), &judge);
+        let deadline = Deadline::after(Duration::from_secs(60));
+        home.by_rules(&judge, |rules| home.open().commit(&run, &command, deadline, rules));
         assert!(fs::metadata(home.journal_path()).unwrap().len() <= compaction::COMPACT_BEYOND);
     }
 }

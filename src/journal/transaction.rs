@@ -12,14 +12,15 @@ use super::compaction::{self, write_whole};
 use super::kept_plan::KeptPlan;
 use super::locks::{self, Byte, Held};
 use super::reading::{Reader, Reading};
-use super::stored::{End, Line};
+use super::stored::{End, Line, Owed};
 use super::tail::{self, Condition, LARGEST_WINDOW};
-use super::{Committed, Files, JOURNAL, reports, sync};
+use super::{Committed, Files, JOURNAL, debtors, owing, reports, sync};
 use crate::clock::{Deadline, Timestamp};
 use crate::job::{CommandLine, Label};
 use crate::os_error;
 use crate::outcome::Run;
 use crate::policy::{History, Judgement, Verdict};
+use crate::turn::AlertTurn;
 
 /// From this wall time on a run's start was synced, and so is its end.
 const LASTING: Duration = Duration::from_secs(1);
@@ -83,7 +84,7 @@ pub(super) fn commit(files: &mut Files, subject: &Subject<'_>, deadline: Deadlin
 fn write(files: &mut Files, subject: &Subject<'_>, turn: Turn) -> Written {
     let (journal, size) = match current(files) {
         Ok(current) => current,
-        Err(why) => return unwritten(subject, why),
+        Err(why) => return unwritten(files, subject, why),
     };
     let tail = match files.ahead.take() {
         Some((then, tail)) if then == size => Ok(tail),
@@ -182,6 +183,9 @@ fn in_turn(
     if let (Turn::Ours, Some(plan)) = (turn, subject.plan) {
         plan.keep(&files.directory, subject.reader.now, &mut fold.plan, &mut files.unsynced);
     }
+    let mut turns = subject.reader.turns_of(files, &lost);
+    turns.extend(subject.turn(files, &own, readable));
+    let given_up = subject.reader.enter(files, subject.label, &mut fold, &turns);
     let under_way = fold.under_way.size();
     let ends: Vec<End<'_>> = lost.iter().map(|(run, judgement)| End::of(run, None, judgement)).collect();
     let end = End::of(subject.run, Some(subject.command), &own);
@@ -218,10 +222,13 @@ fn in_turn(
     }
     let mut lost = lost;
     let mut history_readable = readable;
+    let mut owed = fold.owed.iter().filter_map(Owed::to_owed).collect();
     if !replaced && let Err(why) = append(files, &line) {
         // Those who died are found again by a run that can put them on record.
         lost.clear();
         (own, history_readable) = uncounted(subject, readable.then_some(&before));
+        turns = subject.turn(files, &own, history_readable).into_iter().collect();
+        owed = Vec::new();
         trouble = Some(why);
     }
     let worth_a_sync = replaced
@@ -229,45 +236,86 @@ fn in_turn(
         || before.failures_in_a_row != own.history.failures_in_a_row
         || before.alert != own.history.alert
         || lasted(subject.run);
-    Written { committed: Committed { lost, own, history_readable, trouble }, worth_a_sync }
+    let committed = Committed { lost, own, turns, owed, given_up, history_readable, trouble };
+    Written { committed, worth_a_sync }
 }
 
 /// Puts the run on record for the next one to count, and judges it by what can be read.
 fn late(files: &mut Files, subject: &Subject<'_>, reading: &Reading) -> Written {
     let before = reading.fold.history();
     let own = (subject.reader.judge)(Some(&before), subject.run);
-    let line = Line::of_end(&End::of(subject.run, Some(subject.command), &own)).written();
+    let turn = subject.turn(files, &own, true);
+    let owed = subject.owed_loosely(files, turn.as_ref());
+    let line = Line::of_end(&End::of(subject.run, Some(subject.command), &own), &owed).written();
     let written = append_loose(files, subject, &line);
     let worth_a_sync = written.is_ok();
-    let (own, history_readable) = match written {
-        Ok(()) => (own, true),
-        Err(_) => uncounted(subject, Some(&before)),
+    let (own, turn, owed, history_readable) = match written {
+        Ok(()) => (own, turn, owed, true),
+        Err(_) => {
+            let (own, readable) = uncounted(subject, Some(&before));
+            let turn = subject.turn(files, &own, readable);
+            (own, turn, Vec::new(), readable)
+        }
     };
-    let committed = Committed { lost: Vec::new(), own, history_readable, trouble: written.err() };
-    Written { committed, worth_a_sync }
+    let trouble = written.err();
+    Written { committed: Committed::alone(own, turn, &owed, history_readable, trouble), worth_a_sync }
 }
 
 /// Judges the run without its history, and puts it on record if `recorded`.
 fn blind(files: &mut Files, subject: &Subject<'_>, recorded: bool, why: String) -> Written {
     let own = (subject.reader.judge)(None, subject.run);
+    let turn = subject.turn(files, &own, false);
+    let mut owed = Vec::new();
     if recorded {
-        let line = Line::of_end(&End::of(subject.run, Some(subject.command), &own)).written();
+        owed = subject.owed_loosely(files, turn.as_ref());
+        let line = Line::of_end(&End::of(subject.run, Some(subject.command), &own), &owed).written();
         // That something is wrong is being said already.
-        let _ = append_loose(files, subject, &line);
+        if append_loose(files, subject, &line).is_err() {
+            owed.clear();
+        }
     }
-    let trouble = Some(why);
-    Written {
-        committed: Committed { lost: Vec::new(), own, history_readable: false, trouble },
-        worth_a_sync: true,
+    Written { committed: Committed::alone(own, turn, &owed, false, Some(why)), worth_a_sync: true }
+}
+
+fn unwritten(files: &Files, subject: &Subject<'_>, why: String) -> Written {
+    let own = (subject.reader.judge)(None, subject.run);
+    let turn = subject.turn(files, &own, false);
+    let trouble = Some(format!("this run is not remembered: {why}"));
+    Written { committed: Committed::alone(own, turn, &[], false, trouble), worth_a_sync: false }
+}
+
+impl Committed {
+    /// Of a run that was put on record, if at all, without a fold.
+    pub(super) fn alone(
+        own: Judgement,
+        turn: Option<AlertTurn>,
+        owed: &[Owed],
+        history_readable: bool,
+        trouble: Option<String>,
+    ) -> Self {
+        let owed = owed.iter().filter_map(Owed::to_owed).collect();
+        let turns = turn.into_iter().collect();
+        Self { lost: Vec::new(), own, turns, owed, given_up: Vec::new(), history_readable, trouble }
     }
 }
 
-fn unwritten(subject: &Subject<'_>, why: String) -> Written {
-    let own = (subject.reader.judge)(None, subject.run);
-    let trouble = Some(format!("this run is not remembered: {why}"));
-    Written {
-        committed: Committed { lost: Vec::new(), own, history_readable: false, trouble },
-        worth_a_sync: false,
+impl Subject<'_> {
+    /// The turn that the run takes by ending, if it does.
+    fn turn(&self, files: &Files, own: &Judgement, readable: bool) -> Option<AlertTurn> {
+        let changed = |success| self.reader.changed(files, success);
+        owing::turn_of_run(self.run, own, self.reader.now, readable, changed)
+    }
+
+    /// What a turn makes owed, to be put on record without a fold.
+    fn owed_loosely(&self, files: &mut Files, turn: Option<&AlertTurn>) -> Vec<Owed> {
+        let mut owed = Vec::new();
+        if let Some(turn) = turn {
+            self.reader.enter_in(&mut owed, turn);
+        }
+        if !owed.is_empty() {
+            debtors::note(files, self.label);
+        }
+        owed
     }
 }
 

@@ -6,11 +6,12 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use super::Circumstances;
-use crate::attend::{self, judge, say_unconfirmed};
+use crate::attend;
 use crate::clock::{Deadline, Timestamp};
+use crate::dispatch::{Dispatch, Pressing, with_rules};
 use crate::expectation::time_max;
 use crate::human;
-use crate::journal::{Amendment, Journal, UnderWayNow};
+use crate::journal::{Amendment, Journal, Reviewed, UnderWayNow};
 use crate::notice::{Notice, Overdue, Start};
 use crate::plan::Plan;
 use crate::policy::{self, Verdict};
@@ -227,20 +228,39 @@ fn report_overdue(plan: &Plan, sinks: &[Arc<dyn Sink>], overdue: Overdue, decide
     let deadline = Deadline::after(plan.flush_deadline - plan.flush_deadline / 10);
     let (start, reason) = (overdue.start.clone(), overdue.reason.clone());
     let mut notices = vec![Notice::overdue(Arc::clone(&plan.job), now, overdue)];
+    let mut journal = Journal::open(&plan.state_dir, &plan.job.label, &plan.job.host);
+    let (mut owed, mut given_up) = (Vec::new(), Vec::new());
     if decides {
         // Who waits for the journal until the end has no time left to tell anybody.
         let for_journal = deadline.earlier_by(deadline.left() / 2);
-        notices.extend(open_if_due(plan, now, for_journal, start, reason));
+        if let Some(reviewed) = open_if_due(plan, sinks, &mut journal, now, for_journal, start, reason) {
+            notices.extend(attend::notices(plan, &reviewed, now));
+            (owed, given_up) = (reviewed.owed, reviewed.given_up);
+        }
     }
-    let delivered = delivery::deliver(sinks, &notices, Announcement::default(), deadline, &mut || false);
-    if !delivered.alert_confirmed {
-        say_unconfirmed(&notices);
+    let journal = &mut journal;
+    Dispatch {
+        plan,
+        sinks,
+        journal,
+        notices: &notices,
+        owed: &owed,
+        given_up,
+        pressing: Pressing::WhoMayBeTried,
     }
+    .tell(Announcement::default(), deadline, &mut || false);
 }
 
 /// The opening of the alert, if the failure of the run would open it; and what else was found.
-fn open_if_due(plan: &Plan, now: Timestamp, deadline: Deadline, start: Start, reason: String) -> Vec<Notice> {
-    let mut journal = Journal::open(&plan.state_dir, &plan.job.label, &plan.job.host);
+fn open_if_due(
+    plan: &Plan,
+    sinks: &[Arc<dyn Sink>],
+    journal: &mut Journal,
+    now: Timestamp,
+    deadline: Deadline,
+    start: Start,
+    reason: String,
+) -> Option<Reviewed> {
     let mut amend = |history: &policy::History, under_way: &[UnderWayNow]| {
         // One that has ended while this waited for its turn is counted.
         let run = under_way.iter().find(|run| run.id == start.id).cloned()?;
@@ -248,11 +268,8 @@ fn open_if_due(plan: &Plan, now: Timestamp, deadline: Deadline, start: Start, re
         let opened = judgement.verdict == Verdict::Opened || judgement.history.alert != history.alert;
         opened.then(|| Amendment { judgement, what: reason.clone(), run: Some(run) })
     };
-    match journal.review(now, deadline, &|history, run| judge(plan, history, run), &mut amend) {
-        Ok(reviewed) => attend::notices(plan, &journal, &reviewed, now),
-        // The run is counted when it ends.
-        Err(_) => Vec::new(),
-    }
+    // If it cannot be put on record now, the run is counted when it ends.
+    with_rules(plan, sinks, |rules| journal.review(now, deadline, rules, &mut amend)).ok()
 }
 
 #[cfg(test)]

@@ -7,17 +7,19 @@ use jiff::tz::TimeZone;
 
 use super::onlooker::LeftToDo;
 use super::{Circumstances, obeyed, stop_signal_within};
-use crate::attend::{self, changed_since, judge, say_unconfirmed};
+use crate::attend;
 use crate::clock::{Deadline, Timestamp};
+use crate::debts;
 use crate::diagnostics::{say, stderr_is_terminal};
-use crate::journal::{Committed, Journal, UnderWayNow};
+use crate::dispatch::{Dispatch, Pressing, with_rules};
+use crate::journal::{Committed, Journal, Reviewed, UnderWayNow};
 use crate::notice::{Finished, Notice};
 use crate::outcome::{Outcome, Run, RunEnd, StartFailure, Weight};
 use crate::output::Output;
 use crate::plan::{LogWhen, Plan, Quiet, Summary};
-use crate::policy::{History, Judgement};
-use crate::sinks::delivery;
+use crate::policy::History;
 use crate::standing::{Expected, Moment};
+use crate::turn::Owed;
 
 /// A run that has ended, and what is not as it should be with its configuration or its report.
 pub struct Ended {
@@ -43,8 +45,8 @@ pub fn report(
     if let Some(output) = &mut output {
         keep_output(plan, output, &mut ended);
     }
-    let committed =
-        journal.commit(&ended.run, &plan.job.command, deadline, &|history, run| judge(plan, history, run));
+    let mut committed =
+        with_rules(plan, sinks, |rules| journal.commit(&ended.run, &plan.job.command, deadline, rules));
     if let Some(trouble) = journal.trouble().or(committed.trouble.as_deref()) {
         say(format_args!("{label}: {trouble}"));
     }
@@ -65,15 +67,25 @@ pub fn report(
     };
     let mut cut_short = || stop_signal_within(Duration::ZERO, caller).is_some();
     let skipped = ended.run.outcome == Outcome::Skipped;
-    let mut notices = notices(plan, journal, committed, ended);
-    if skipped {
-        notices.extend(trouble_behind(plan, journal, deadline));
+    let mut owed = std::mem::take(&mut committed.owed);
+    let given_up = std::mem::take(&mut committed.given_up);
+    let mut notices = notices(plan, committed, ended);
+    if skipped && let Some(reviewed) = trouble_behind(run, journal, deadline) {
+        notices.extend(attend::notices(plan, &reviewed, Timestamp::now()));
+        owed = reviewed.owed;
     }
     left_to_do.wait(deadline, &mut cut_short);
-    let delivered = delivery::deliver(sinks, &notices, left_to_do.announcement, deadline, &mut cut_short);
-    if !delivered.alert_confirmed {
-        say_unconfirmed(&notices);
+    let dispatched = Dispatch {
+        plan,
+        sinks,
+        journal,
+        notices: &notices,
+        owed: &owed,
+        given_up,
+        pressing: Pressing::WhoMayBeTried,
     }
+    .tell(left_to_do.announcement, deadline, &mut cut_short);
+    help_others(run, journal, &dispatched.left, deadline, &mut cut_short);
     if let Some(summary) = summary {
         say(summary);
     }
@@ -112,36 +124,47 @@ fn is_to_be_shown(plan: &Plan, run: &Run, committed: &Committed) -> bool {
 
 /// What a run that was skipped has to say of the job: that the run in its way hangs, or that there has been no
 /// success for too long. Otherwise a holder that hangs for ever would be a job that never fails.
-fn trouble_behind(plan: &Plan, journal: &mut Journal, deadline: Deadline) -> Vec<Notice> {
+fn trouble_behind(run: &Circumstances<'_>, journal: &mut Journal, deadline: Deadline) -> Option<Reviewed> {
+    let plan = run.plan;
     let expected = Expected::of(plan);
     if expected.schedule.is_none() && expected.max_age.is_none() && expected.time_max.is_none() {
-        return Vec::new();
+        return None;
     }
     let (now, zone) = (Timestamp::now(), TimeZone::system());
     let moment = Moment { now, zone: &zone, booted: Timestamp::of_boot() };
     let mut amend =
         |history: &History, under_way: &[UnderWayNow]| attend::amendment(plan, history, under_way, &moment);
-    match journal.review(now, deadline, &|history, run| judge(plan, history, run), &mut amend) {
-        Ok(reviewed) => attend::notices(plan, journal, &reviewed, now),
-        // The run itself is on record; the next one that is skipped asks again.
-        Err(_) => Vec::new(),
+    // The run itself is on record; if this cannot be, the next one that is skipped asks again.
+    with_rules(plan, run.sinks, |rules| journal.review(now, deadline, rules, &mut amend)).ok()
+}
+
+/// Delivers what other jobs of this state directory owe, as long as there is time. In the ordinary case nobody
+/// owes anything.
+fn help_others(
+    run: &Circumstances<'_>,
+    journal: &Journal,
+    own: &[Owed],
+    deadline: Deadline,
+    cut_short: &mut dyn FnMut() -> bool,
+) {
+    let debtors = journal.debtors();
+    if !debtors.is_empty() && !deadline.passed() && !cut_short() {
+        debts::help(run.plan, run.levels, journal, debtors, own, deadline, cut_short);
     }
 }
 
 /// What there is to tell: of runs that were found dead, oldest first, and of this one.
-fn notices(plan: &Plan, journal: &Journal, committed: Committed, ended: Ended) -> Vec<Notice> {
-    let Committed { lost, own, history_readable, .. } = committed;
+fn notices(plan: &Plan, committed: Committed, ended: Ended) -> Vec<Notice> {
+    let Committed { lost, own, turns, history_readable, .. } = committed;
     let lost = lost.into_iter().map(|(run, judgement)| (Ended { run, problems: Vec::new() }, judgement));
+    let now = Timestamp::now();
     lost.chain(std::iter::once((ended, own)))
         .flat_map(|(Ended { run, problems }, judgement)| {
-            let Judgement { history, verdict, alert } = judgement;
-            let success = history.last_success.map(|success| success.ended_at);
+            let turn = turns.iter().find(|turn| turn.is_of(run.id));
+            let history = judgement.history;
             let history = history_readable.then_some(history);
-            let finished = Finished { run, verdict, history, problems, sink_errors: Vec::new() };
-            let notices = Notice::ended(&plan.job, finished, alert);
-            notices
-                .into_iter()
-                .map(move |notice| notice.with_changes(|| changed_since(plan, journal, success)))
+            let finished = Finished { run, history, problems, sink_errors: Vec::new() };
+            Notice::ended(&plan.job, finished, turn, now)
         })
         .collect()
 }

@@ -35,6 +35,7 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use crate::clock::Deadline;
+use crate::job::{CommandLine, fnv1a};
 use crate::notice::{News, Notice};
 use crate::plan::{Plan, SinkWord, Variables};
 use crate::settings::nearest;
@@ -88,7 +89,8 @@ pub trait Sink: Send + Sync {
     fn name(&self) -> &str;
     /// Whether telling it can wait. Asked once the job has been started, never before.
     fn pace(&self) -> Pace;
-    /// Whether a delivery without error means that somebody has taken charge of an alert.
+    /// Whether a delivery without error means that somebody has taken charge of an alert. Such a sink is handed
+    /// alerts one by one, and is owed each until it has taken it.
     fn confirms(&self) -> bool {
         false
     }
@@ -176,6 +178,34 @@ pub static KINDS: &[Kind] = &[
 
 /// Kinds that the manual names for a later version.
 const NOT_BUILT_YET: &[&str] = &["textfile", "pushgateway", "otlp", "webhook", "pagerduty", "syslog"];
+
+/// The sinks of a list that take charge of alerts, each by its place and by what it is known as in the books
+/// of what is owed. Whoever reads that learns no secret, and a secret that is referred to may be changed.
+pub fn creditors(words: &[SinkWord], sinks: &[Arc<dyn Sink>]) -> Vec<(usize, String)> {
+    let taking_charge = |sink: &dyn Sink| sink.confirms() && sink.wants(Topic::Alert);
+    let pairs = words.iter().zip(sinks).enumerate();
+    pairs
+        .filter(|(_, (_, sink))| taking_charge(&***sink))
+        .map(|(place, (word, _))| (place, identity(word)))
+        .collect()
+}
+
+/// What a sink is known as from run to run: what may be shown of it, and of a secret a hash.
+fn identity(word: &SinkWord) -> String {
+    let shown = shown(word);
+    if !is_secret(word) {
+        return shown;
+    }
+    format!("{shown}#{:08x}", fnv1a(std::iter::once(word.target.as_bytes())))
+}
+
+/// What may be shown of a sink that is known as this; of a command line, which may be long, its first word.
+pub fn shown_identity(identity: &str) -> String {
+    if let Some(line) = identity.strip_prefix("exec:") {
+        return format!("exec:{}", CommandLine::Shell(line.into()).first_word().to_string_lossy());
+    }
+    identity.split_once("…#").map_or_else(|| identity.to_owned(), |(shown, _)| format!("{shown}…"))
+}
 
 /// What each sink would send for some notices, of those that it wants: its name, and one text a
 /// datagram, line or request.

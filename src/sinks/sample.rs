@@ -13,6 +13,7 @@ use crate::notice::{Finished, Notice, Start};
 use crate::outcome::{Ending, Outcome, Report, Run, RunEnd, Usage};
 use crate::plan::{JobFacts, Privacy, Severity, Variables};
 use crate::policy::{Alert, AlertAfter, AlertKey, AlertRule, History, Judged, judge};
+use crate::turn::{AlertTurn, TurnCause};
 
 /// When every sample run ended.
 pub const ENDED_AT: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -55,14 +56,11 @@ pub fn ended(job: JobFacts, before: &History, run: Run) -> Vec<Notice> {
     };
     let judged = Judged { run: &run, ended_at: ENDED_AT, alert_key: &job.alert_key };
     let judgement = judge(before, &judged, &rule);
-    let finished = Finished {
-        run,
-        verdict: judgement.verdict,
-        history: Some(judgement.history),
-        problems: Vec::new(),
-        sink_errors: Vec::new(),
-    };
-    Notice::ended(&Arc::new(job), finished, judgement.alert)
+    let cause = TurnCause::Ended(Box::new(run.clone()), Some(judgement.history.failures_in_a_row));
+    let turn = AlertTurn::of(&judgement, cause, ENDED_AT);
+    let finished =
+        Finished { run, history: Some(judgement.history), problems: Vec::new(), sink_errors: Vec::new() };
+    Notice::ended(&Arc::new(job), finished, turn.as_ref(), ENDED_AT)
 }
 
 /// A first failure: that the run ended, and that the alert was opened.

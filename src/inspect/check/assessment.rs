@@ -5,7 +5,9 @@ use crate::human;
 use crate::notice::Health;
 use crate::outcome::Outcome;
 use crate::policy::History;
+use crate::sinks::shown_identity;
 use crate::standing::{Expected, Moment, Trouble};
+use crate::turn::Owed;
 
 use super::plugin::Finding;
 
@@ -22,6 +24,8 @@ pub struct Known<'a> {
     pub died: usize,
     /// Runs that were due since the last check and did not come, besides what the troubles speak of.
     pub missed: usize,
+    /// What its sinks have not been told, oldest first.
+    pub owed: &'a [Owed],
 }
 
 /// The finding of a job.
@@ -51,6 +55,7 @@ pub fn assess(
             counted(known.missed, "run", "runs", "due since the last check did not come"),
         ));
     }
+    verdicts.extend(of_owed(known.owed, moment));
     verdicts.extend(of_last_run(history, known, moment));
     // Somebody who has muted a job knows of its trouble; it is no reason to be called.
     let worst = if history.is_muted(moment.now) { Health::Warning } else { Health::Critical };
@@ -104,6 +109,18 @@ fn of_alert(history: &History, moment: &Moment<'_>) -> Option<(Health, String)> 
         format!("alert open for {open}")
     };
     Some((Health::Critical, format!("{since} ({failures}){}", muted.unwrap_or_default())))
+}
+
+/// Alerts that have not reached those whom they are for.
+fn of_owed(owed: &[Owed], moment: &Moment<'_>) -> Option<(Health, String)> {
+    let first = owed.first()?;
+    let mut sinks: Vec<String> =
+        owed.iter().flat_map(|owed| &owed.to).map(|sink| shown_identity(sink)).collect();
+    sinks.sort_unstable();
+    sinks.dedup();
+    let alerts = counted(owed.len(), "alert or recovery", "alerts and recoveries", "");
+    let age = human::span(moment.now.since(first.turn.time));
+    Some((Health::Warning, format!("{alerts} not delivered to {} for {age}", sinks.join(", "))))
 }
 
 fn of_last_run(history: &History, known: &Known<'_>, moment: &Moment<'_>) -> Option<(Health, String)> {

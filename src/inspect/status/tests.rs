@@ -8,6 +8,9 @@ use std::ffi::OsStr;
 use std::fs;
 use std::time::Duration;
 
+use crate::outcome::Run;
+use crate::policy::History;
+
 fn shown(home: &Home) -> String {
     status(&home.state_dir().unwrap(), &[], false, None, Timestamp::now()).unwrap()
 }
@@ -125,12 +128,13 @@ fn late_ends_are_counted_before_anybody_folds_them_in() {
         // The judge runs inside the transaction: whoever ends meanwhile has to do without it.
         let command = crate::job::CommandLine::Words(vec!["x".into()]);
         let deadline = crate::clock::Deadline::after(Duration::from_secs(3600));
-        holder.commit(&ended(Outcome::Failed), &command, deadline, &|history, run| {
+        let judge = |history: Option<&History>, run: &Run| {
             let late = || home.commit_within(&mut home.open(), &ended(Outcome::Failed), Duration::ZERO);
             scope.spawn(late).join().unwrap();
             assert!(shown(&home).contains("2 failures"));
             home.judge(history, run)
-        });
+        };
+        home.by_rules(&judge, |rules| holder.commit(&ended(Outcome::Failed), &command, deadline, rules));
     });
     assert!(shown(&home).contains("3 failures"), "{}", shown(&home));
 }

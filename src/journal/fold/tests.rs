@@ -12,7 +12,7 @@ fn begun(id: RunId, host: &str, at: i64) -> Begun {
 
 /// The end of a run as its own cronward judged it, from this history or from none.
 fn told(home: &Home, run: &Run, history: Option<&History>) -> Loose {
-    Loose::End(Box::new(owned(&End::of(run, None, &home.judge(history, run)))))
+    Loose::End(Box::new(owned(&End::of(run, None, &home.judge(history, run)))), Vec::new())
 }
 
 fn owned(end: &End<'_>) -> End<'static> {
@@ -52,9 +52,9 @@ fn a_run_is_under_way_from_its_start_to_its_end_in_whatever_order_they_are_on_re
 fn an_alert_that_was_told_is_open_under_the_id_that_was_told() {
     let home = Home::new();
     let run = ended(Outcome::Failed);
-    let Loose::End(end) = told(&home, &run, None) else { unreachable!() };
+    let Loose::End(end, _) = told(&home, &run, None) else { unreachable!() };
     let announced = end.opened().unwrap();
-    let history = after(&home, &mut Fold::default(), vec![Loose::End(end)]);
+    let history = after(&home, &mut Fold::default(), vec![Loose::End(end, Vec::new())]);
     assert_eq!(history.alert, Some(announced), "or its recovery would never be told");
 }
 
@@ -135,7 +135,7 @@ proptest! {
             let mut loose = Vec::new();
             for run in runs {
                 let judgement = home.judge(Some(&replay), run);
-                loose.push(Loose::End(Box::new(owned(&End::of(run, None, &judgement)))));
+                loose.push(Loose::End(Box::new(owned(&End::of(run, None, &judgement))), Vec::new()));
                 replay = judgement.history;
             }
             let history = after(&home, &mut fold, loose);

@@ -14,6 +14,7 @@ use crate::clock::Timestamp;
 use crate::job::{CommandLine, RunId, Signal, Tag};
 use crate::outcome::{self, Ending, KeptOutput, Outcome, Report, Run, RunEnd, StartFailure};
 use crate::policy::{Judgement, Verdict};
+use crate::turn::TurnKind;
 
 /// How much of a command line is kept, in bytes: what ARG_MAX allows would make every line of the
 /// journal megabytes long.
@@ -72,6 +73,7 @@ pub(in crate::journal) struct End<'a> {
     #[serde(default, skip_serializing_if = "is_zero")]
     argv_left_out: u32,
     /// What the run's own cronward made of it and told the world.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
     verdict: Cow<'a, str>,
     /// The alert that it has opened, repeated or closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -139,12 +141,21 @@ impl<'a> End<'a> {
         command: Option<&'a CommandLine>,
         judgement: &Judgement,
     ) -> Self {
-        let death = run.death();
         let (argv, argv_base64, argv_left_out) = command.map(words_of).unwrap_or_default();
-        let told = match judgement.verdict {
-            Verdict::Opened | Verdict::Repeat | Verdict::Closed => judgement.alert.as_ref(),
-            Verdict::Healthy | Verdict::Failing | Verdict::StillOpen => None,
-        };
+        let told = judgement.alert.as_ref().filter(|_| TurnKind::of(judgement.verdict).is_some());
+        Self {
+            argv,
+            argv_base64,
+            argv_left_out,
+            verdict: Cow::Borrowed(judgement.verdict.as_str()),
+            alert: told.map(Alert::of),
+            ..Self::of_run(run)
+        }
+    }
+
+    /// A run that has ended, and nothing of its command or of what became of the alert.
+    pub(in crate::journal) fn of_run(run: &'a Run) -> Self {
+        let death = run.death();
         let exit_status = match &run.end {
             RunEnd::NotStarted(failure) => Some(failure.exit_status),
             RunEnd::Skipped { exit_status, .. } => Some(*exit_status),
@@ -177,11 +188,48 @@ impl<'a> End<'a> {
                 .collect(),
             tags: run.report.tags.iter().map(|tag| Cow::Owned(tag.to_string())).collect(),
             produced: run.produced.iter().map(Produced::of).collect(),
-            argv,
+            argv: Vec::new(),
+            argv_base64: Vec::new(),
+            argv_left_out: 0,
+            verdict: Cow::Borrowed(""),
+            alert: None,
+        }
+    }
+
+    /// The same, independent of the run.
+    pub(in crate::journal) fn into_owned(self) -> End<'static> {
+        let owned = |text: Cow<'a, str>| Cow::Owned(text.into_owned());
+        let all_owned = |texts: Vec<Cow<'a, str>>| texts.into_iter().map(owned).collect();
+        let Self { run, parent, outcome, started_at, ended_at, wall_us, pid, attempts, .. } = self;
+        let Self { exit_code, signal_number, core_dumped, timed_out, forwarded_signal, .. } = self;
+        let Self { stop_signal, exit_status, usage, argv_base64, argv_left_out, alert, .. } = self;
+        End {
+            run,
+            parent,
+            outcome,
+            started_at,
+            ended_at,
+            wall_us,
+            pid,
+            attempts,
+            earlier: self.earlier.into_iter().map(Attempt::into_owned).collect(),
+            exit_code,
+            signal_number,
+            core_dumped,
+            timed_out,
+            forwarded_signal,
+            stop_signal,
+            exit_status,
+            reason: self.reason.map(owned),
+            usage,
+            custom: self.custom.into_iter().map(|(name, value)| (owned(name), value)).collect(),
+            tags: all_owned(self.tags),
+            produced: self.produced.into_iter().map(Produced::into_owned).collect(),
+            argv: all_owned(self.argv),
             argv_base64,
             argv_left_out,
-            verdict: Cow::Borrowed(judgement.verdict.as_str()),
-            alert: told.map(Alert::of),
+            verdict: owned(self.verdict),
+            alert,
         }
     }
 
@@ -292,6 +340,12 @@ impl<'a> Attempt<'a> {
         }
     }
 
+    fn into_owned(self) -> Attempt<'static> {
+        let Self { outcome, started_at, wall_us, exit_code, signal_number, core_dumped, reason } = self;
+        let reason = reason.map(|reason| Cow::Owned(reason.into_owned()));
+        Attempt { outcome, started_at, wall_us, exit_code, signal_number, core_dumped, reason }
+    }
+
     fn to_outcome(&self) -> outcome::Attempt {
         let ending = match (self.exit_code, self.signal_number) {
             (Some(code), _) => Ending::Exited(code),
@@ -316,6 +370,11 @@ impl<'a> Produced<'a> {
             path: found.path.to_string_lossy(),
             bytes: found.bytes,
         }
+    }
+
+    fn into_owned(self) -> Produced<'static> {
+        let Self { pattern, path, bytes } = self;
+        Produced { pattern: Cow::Owned(pattern.into_owned()), path: Cow::Owned(path.into_owned()), bytes }
     }
 
     fn to_outcome(&self) -> outcome::Produced {

@@ -42,7 +42,7 @@ fn a_run_is_read_back_as_it_was_written() {
         run.usage =
             Some(Usage { user: Duration::from_micros(812_345), max_rss_bytes: 1 << 40, ..Usage::default() });
         let judgement = home.judge(None, &run);
-        let line = Line::of_end(&End::of(&run, None, &judgement)).written();
+        let line = Line::of_end(&End::of(&run, None, &judgement), &[]).written();
         assert_eq!(read_end(line.trim_ascii()).unwrap().to_run(), run, "{}", text(line));
     }
 }
@@ -71,7 +71,7 @@ fn arguments_that_are_not_text_are_kept_as_bytes_too() {
     let (home, run) = (Home::new(), ended(Outcome::Ok));
     let judgement = home.judge(None, &run);
     let command = CommandLine::Words(vec!["echo".into(), OsString::from_vec(vec![b'a', 0xff])]);
-    let line = text(Line::of_end(&End::of(&run, Some(&command), &judgement)).written());
+    let line = text(Line::of_end(&End::of(&run, Some(&command), &judgement), &[]).written());
     assert!(line.contains("\"argv\":[\"echo\",\"a\u{fffd}\"]"), "{line}");
     assert!(line.contains(r#""argv_base64":["ZWNobw==","Yf8="]"#), "{line}");
 }
@@ -81,7 +81,7 @@ fn the_rest_of_an_enormous_command_line_is_counted_and_not_kept() {
     let (home, run) = (Home::new(), ended(Outcome::Ok));
     let judgement = home.judge(None, &run);
     let command = CommandLine::Words(vec!["x".repeat(40_000).into(); 50]);
-    let line = text(Line::of_end(&End::of(&run, Some(&command), &judgement)).written());
+    let line = text(Line::of_end(&End::of(&run, Some(&command), &judgement), &[]).written());
     assert!(line.len() < 70_000);
     assert!(line.contains("\"argv_left_out\":49"));
 }
@@ -89,7 +89,7 @@ fn the_rest_of_an_enormous_command_line_is_counted_and_not_kept() {
 #[test]
 fn what_a_newer_cronward_remembers_is_handed_on() {
     let line =
-        r#"{"v":1,"end":{},"fold":{"label":"x","seen":3,"owed":[{"sink":"a"}],"failures":2,"later":null}}"#;
+        r#"{"v":1,"end":{},"fold":{"label":"x","seen":3,"newer":[{"sink":"a"}],"failures":2,"later":null}}"#;
     let Record::Fold(mut fold) = read_line(line.as_bytes()) else { panic!() };
     assert_eq!(fold.history().failures_in_a_row, 2);
     let home = Home::new();
@@ -97,8 +97,11 @@ fn what_a_newer_cronward_remembers_is_handed_on() {
     let judgement = home.judge(Some(&fold.history()), &run);
     fold.set_history(&judgement.history);
     let written =
-        text(Line { fold: Some(&fold), ..Line::of_end(&End::of(&run, None, &judgement)) }.written());
-    assert!(written.contains(r#""owed":[{"sink":"a"}]"#) && written.contains(r#""later":null"#), "{written}");
+        text(Line { fold: Some(&fold), ..Line::of_end(&End::of(&run, None, &judgement), &[]) }.written());
+    assert!(
+        written.contains(r#""newer":[{"sink":"a"}]"#) && written.contains(r#""later":null"#),
+        "{written}"
+    );
     assert!(written.contains(r#""failures":3"#), "{written}");
 }
 

@@ -10,6 +10,7 @@ use crate::notice::{Finished, Notice, Start};
 use crate::outcome::{Ended, Ending, Outcome, Run, RunEnd, Usage};
 use crate::plan::Plan;
 use crate::policy::{AlertAfter, History, Judged, RECENT_MAX, judge};
+use crate::turn::{AlertTurn, TurnCause};
 
 /// 2026-01-01T00:00:00Z.
 const STARTED_AT: Timestamp = Timestamp::from_millis(1_767_225_600_000);
@@ -55,16 +56,13 @@ fn stages(plan: &Plan, ending: Ending, before: &History) -> Vec<Vec<Notice>> {
     let start = Start { id: run.id, parent: run.parent, pid: PID, started_at: STARTED_AT };
     let judged = Judged { run: &run, ended_at: ENDED_AT, alert_key: &plan.job.alert_key };
     let judgement = judge(before, &judged, &plan.rule);
-    let finished = Finished {
-        run,
-        verdict: judgement.verdict,
-        history: Some(judgement.history),
-        problems: Vec::new(),
-        sink_errors: Vec::new(),
-    };
+    let cause = TurnCause::Ended(Box::new(run.clone()), Some(judgement.history.failures_in_a_row));
+    let turn = AlertTurn::of(&judgement, cause, ENDED_AT);
+    let finished =
+        Finished { run, history: Some(judgement.history), problems: Vec::new(), sink_errors: Vec::new() };
     vec![
         vec![Notice::started(Arc::clone(&plan.job), start)],
-        Notice::ended(&plan.job, finished, judgement.alert),
+        Notice::ended(&plan.job, finished, turn.as_ref(), ENDED_AT),
     ]
 }
 

@@ -102,11 +102,11 @@ fn every_sink_is_told_and_the_log_last_with_what_the_others_answered() {
         doing("failing", Pace::Waiting, |_, _| Err("exit status 1".into())),
         fake("slow", Pace::Waiting),
     ]);
-    let delivery = deliver(&sinks, &failed(), Announcement::default(), ample(), &mut || false);
+    let delivery = deliver(&sinks, &failed(), &Vec::new(), Announcement::default(), ample(), &mut || false);
     let mut errors = delivery.errors.clone();
     errors.sort();
     assert_eq!(errors, ["failing: exit status 1", "refusing: refused"]);
-    assert!(!delivery.alert_confirmed);
+    assert!(delivery.taken.is_empty());
     let kinds = ["run.finished", "alert.opened"];
     assert_eq!(names(&told), [("slow", kinds[0]), ("slow", kinds[1]), ("log", kinds[0]), ("log", kinds[1])]);
     let told = told.lock().unwrap();
@@ -118,8 +118,8 @@ fn every_sink_is_told_and_the_log_last_with_what_the_others_answered() {
 fn a_sink_gets_nothing_that_it_does_not_want() {
     let (sinks, told) = sinks(vec![fake("picky", Pace::Prompt), fake("picky too", Pace::Waiting)]);
     let announcement = announce(&sinks, started);
-    let delivery = deliver(&sinks, &[started()], announcement, ample(), &mut || false);
-    assert_eq!(delivery, Delivery { errors: vec![], alert_confirmed: true });
+    let delivery = deliver(&sinks, &[started()], &Vec::new(), announcement, ample(), &mut || false);
+    assert_eq!(delivery, Delivery::default());
     assert!(names(&told).is_empty());
 }
 
@@ -136,11 +136,52 @@ fn an_alert_is_confirmed_by_a_sink_that_confirms_and_by_no_other() {
     {
         let sink = doing("exec", Pace::Waiting, move |_, _| answer.clone());
         let (sinks, _) = sinks(vec![Fake { confirms, ..sink }]);
-        let delivery = deliver(&sinks, &failed(), Announcement::default(), ample(), &mut || false);
-        assert_eq!(delivery.alert_confirmed, confirmed);
+        let delivery =
+            deliver(&sinks, &failed(), &Vec::new(), Announcement::default(), ample(), &mut || false);
+        assert_eq!(delivery.taken.iter().any(|&(place, _)| place == 0), confirmed);
+        assert_eq!(delivery.refused == [0], confirms && !confirmed, "who is owed it");
     }
-    let none = deliver(&[], &failed(), Announcement::default(), ample(), &mut || false);
-    assert!(!none.alert_confirmed);
+    let none = deliver(&[], &failed(), &Vec::new(), Announcement::default(), ample(), &mut || false);
+    assert_eq!(none, Delivery::default());
+}
+
+#[test]
+fn a_sink_that_confirms_is_handed_alerts_one_by_one_until_it_does_not_take_one() {
+    let many: Vec<Notice> = (0..3).flat_map(|_| failed()).collect();
+    let alerts: Vec<RunId> =
+        many.iter().filter(|notice| notice.news.turn().is_some()).map(|notice| notice.id).collect();
+    let second = alerts[1];
+    let refusing = move |notices: &[Notice], _| {
+        let alone = notices.len() == 1 || notices.iter().all(|notice| notice.news.turn().is_none());
+        if !alone || notices[0].id == second { Err("not this one".to_owned()) } else { Ok(()) }
+    };
+    let sink = doing("webhook", Pace::Waiting, refusing);
+    let (sinks, told) = sinks(vec![Fake { confirms: true, ..sink }]);
+    let delivery = deliver(&sinks, &many, &Vec::new(), Announcement::default(), ample(), &mut || false);
+    assert_eq!(delivery.taken, [(0, alerts[0])]);
+    assert_eq!(delivery.refused, [0]);
+    let kinds: Vec<_> = names(&told).into_iter().map(|(_, kind)| kind).collect();
+    assert_eq!(
+        kinds,
+        ["run.finished", "alert.opened", "run.finished", "run.finished"],
+        "the third waits for it"
+    );
+}
+
+#[test]
+fn a_sink_can_be_told_of_other_alerts_than_the_rest() {
+    let (sinks, told) =
+        sinks(vec![Fake { confirms: true, ..fake("slack", Pace::Waiting) }, fake("log", Pace::Prompt)]);
+    let (fresh, owed) = (failed(), failed().pop().unwrap());
+    let instead = vec![(0, vec![owed.clone()])];
+    let delivery = deliver(&sinks, &fresh, &instead, Announcement::default(), ample(), &mut || false);
+    assert_eq!(delivery.taken, [(0, owed.id)]);
+    let told = told.lock().unwrap();
+    let ids = |of: &str| -> Vec<RunId> {
+        told.iter().filter(|(name, _)| *name == of).map(|(_, notice)| notice.id).collect()
+    };
+    assert_eq!(ids("slack"), [fresh[0].id, owed.id]);
+    assert_eq!(ids("log"), [fresh[0].id, fresh[1].id]);
 }
 
 #[test]
@@ -148,7 +189,8 @@ fn a_panic_is_an_error_of_the_sink_that_panicked() {
     let panics = |name, pace| doing(name, pace, |_, _| panic!("on purpose, by a test"));
     let (sinks, told) =
         sinks(vec![panics("one", Pace::Prompt), panics("other", Pace::Waiting), fake("fine", Pace::Prompt)]);
-    let mut delivery = deliver(&sinks, &failed(), Announcement::default(), ample(), &mut || false);
+    let mut delivery =
+        deliver(&sinks, &failed(), &Vec::new(), Announcement::default(), ample(), &mut || false);
     delivery.errors.sort();
     let defect = "panicked; this is a defect of cronward";
     assert_eq!(delivery.errors, [format!("one: {defect}"), format!("other: {defect}")]);
@@ -166,7 +208,10 @@ fn a_sink_that_hangs_costs_the_deadline_and_leaves_time_for_the_log() {
     let (sinks, told) = sinks(vec![hanging, local]);
     let clock = Stopwatch::start();
     let limit = Duration::from_millis(300);
-    let delivery = deliver(&sinks, &failed(), Announcement::default(), Deadline::after(limit), &mut || false);
+    let delivery =
+        deliver(&sinks, &failed(), &Vec::new(), Announcement::default(), Deadline::after(limit), &mut || {
+            false
+        });
     assert_eq!(delivery.errors, ["hanging: timed out"]);
     assert_eq!(names(&told), [("log", "run.finished"), ("log", "alert.opened")]);
     assert!(clock.elapsed() < Duration::from_secs(10), "{:?}", clock.elapsed());
@@ -187,7 +232,7 @@ fn a_signal_cuts_the_wait_short() {
         asked += 1;
         asked > 1
     };
-    let delivery = deliver(&sinks, &failed(), Announcement::default(), ample(), &mut cut_short);
+    let delivery = deliver(&sinks, &failed(), &Vec::new(), Announcement::default(), ample(), &mut cut_short);
     assert_eq!(delivery.errors, [format!("hanging: {GIVEN_UP}"), format!("pipe: {GIVEN_UP}")]);
     assert_eq!(names(&told), [("log", "run.finished"), ("log", "alert.opened")]);
 }
@@ -204,7 +249,7 @@ fn a_start_never_comes_after_the_end_of_the_same_run() {
     for _ in 0..200 {
         let (sinks, told) = sinks(vec![Fake { starts: true, ..fake("pipe", Pace::Waiting) }]);
         let announcement = announce(&sinks, started);
-        let delivery = deliver(&sinks, &failed(), announcement, ample(), &mut || false);
+        let delivery = deliver(&sinks, &failed(), &Vec::new(), announcement, ample(), &mut || false);
         assert!(delivery.errors.is_empty(), "{:?}", delivery.errors);
         let kinds: Vec<_> = names(&told).into_iter().map(|(_, kind)| kind).collect();
         assert_eq!(kinds, ["run.started", "run.finished", "alert.opened"]);
@@ -223,7 +268,7 @@ fn a_start_that_hangs_does_not_hold_up_the_other_sinks() {
     let (sinks, told) = sinks(vec![hanging, other]);
     let announcement = announce(&sinks, started);
     let limit = Deadline::after(Duration::from_millis(500));
-    let delivery = deliver(&sinks, &failed(), announcement, limit, &mut || false);
+    let delivery = deliver(&sinks, &failed(), &Vec::new(), announcement, limit, &mut || false);
     assert_eq!(delivery.errors.len(), 1, "{:?}", delivery.errors);
     assert!(delivery.errors[0].starts_with("hanging: "), "{:?}", delivery.errors);
     let told = names(&told);
@@ -237,7 +282,7 @@ fn the_same_error_at_start_and_end_is_said_once() {
         let sink = doing("log", pace, |_, _| Err("refused".into()));
         let (sinks, _) = sinks(vec![Fake { starts: true, ..sink }]);
         let announcement = announce(&sinks, started);
-        let delivery = deliver(&sinks, &failed(), announcement, ample(), &mut || false);
+        let delivery = deliver(&sinks, &failed(), &Vec::new(), announcement, ample(), &mut || false);
         assert_eq!(delivery.errors, ["log: refused"]);
     }
 }

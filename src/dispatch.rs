@@ -1,0 +1,208 @@
+//! Telling the sinks of one job, and keeping the books of it: what is owed to them is told in its order, by one
+//! process at a time, and what has been taken is put on record. What nobody takes charge of is a line on
+//! stderr.
+
+use std::sync::Arc;
+
+use crate::changes;
+use crate::clock::{Deadline, Timestamp};
+use crate::diagnostics::say;
+use crate::journal::{Backoff, GivenUp, Journal, KeptPlan, Rules, Taken, Telling};
+use crate::notice::Notice;
+use crate::outcome::Run;
+use crate::plan::Plan;
+use crate::policy::{self, History, Judged, Judgement};
+use crate::sinks::delivery::{self, Announcement, Delivery, Instead};
+use crate::sinks::{self, Sink};
+use crate::turn::Owed;
+
+/// Whom to trouble with what is owed to them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pressing {
+    /// Those who could be reached, or have been left alone for long enough.
+    WhoMayBeTried,
+    /// Everybody.
+    Everybody,
+}
+
+/// What is to be told.
+pub struct Dispatch<'a> {
+    /// The job.
+    pub plan: &'a Plan,
+    /// Its sinks, in the order of the plan.
+    pub sinks: &'a [Arc<dyn Sink>],
+    /// Its journal.
+    pub journal: &'a mut Journal,
+    /// What has happened.
+    pub notices: &'a [Notice],
+    /// What is owed by the journal, the alerts among the notices included, as far as they are on record.
+    pub owed: &'a [Owed],
+    /// What nobody will try to deliver any more.
+    pub given_up: Vec<GivenUp>,
+    /// Whom to trouble.
+    pub pressing: Pressing,
+}
+
+/// What has come of it.
+#[derive(Debug, Default)]
+pub struct Dispatched {
+    /// What is still owed, oldest first.
+    pub left: Vec<Owed>,
+    /// `NAME: REASON` of each sink that failed.
+    pub errors: Vec<String>,
+}
+
+/// Does `work` by the rules of a plan.
+pub fn with_rules<T>(plan: &Plan, sinks: &[Arc<dyn Sink>], work: impl FnOnce(&Rules<'_>) -> T) -> T {
+    let judge = |history: Option<&History>, run: &Run| judge(plan, history, run);
+    let creditors = || sinks::creditors(&plan.sinks, sinks).into_iter().map(|(_, sink)| sink).collect();
+    let changed = |kept: Option<&KeptPlan>, success: Timestamp| {
+        changes::since(success, kept, &plan.job.command, plan.search_path.as_deref())
+    };
+    let keeps_output = !plan.job.privacy.sensitive;
+    let telling = Telling { creditors: &creditors, changed: &changed, keeps_output };
+    work(&Rules { judge: &judge, telling })
+}
+
+/// Judges a run by the rule of the plan.
+pub fn judge(plan: &Plan, history: Option<&History>, run: &Run) -> Judgement {
+    let ended_at = run.ended_at.unwrap_or_else(Timestamp::now);
+    let judged = Judged { run, ended_at, alert_key: &plan.job.alert_key };
+    match history {
+        Some(history) => policy::judge(history, &judged, &plan.rule),
+        None => policy::judge_blind(&judged, &plan.rule),
+    }
+}
+
+impl Dispatch<'_> {
+    /// Tells it all, until the deadline or until `cut_short` says that nobody must wait any more.
+    pub fn tell(
+        mut self,
+        announcement: Announcement,
+        deadline: Deadline,
+        cut_short: &mut dyn FnMut() -> bool,
+    ) -> Dispatched {
+        self.say_given_up(&self.given_up);
+        let creditors = sinks::creditors(&self.plan.sinks, self.sinks);
+        if self.owed.is_empty() || creditors.is_empty() {
+            let Delivery { errors, taken, .. } =
+                delivery::deliver(self.sinks, self.notices, &Vec::new(), announcement, deadline, cut_short);
+            self.say_unconfirmed(|notice| taken.iter().any(|(_, id)| *id == notice.id));
+            return Dispatched { left: self.owed.to_vec(), errors };
+        }
+        self.pay(&creditors, announcement, deadline, cut_short)
+    }
+
+    fn pay(
+        &mut self,
+        creditors: &[(usize, String)],
+        announcement: Announcement,
+        deadline: Deadline,
+        cut_short: &mut dyn FnMut() -> bool,
+    ) -> Dispatched {
+        let now = Timestamp::now();
+        let mut backoff = self.journal.backoff();
+        // Who has the lock is telling the same sinks; half of the time is left for what it does not tell.
+        let patience = deadline.earlier_by(deadline.left() / 2);
+        let lock = self.journal.hold_deliveries(patience, cut_short);
+        // What was owed while another delivered may have been paid.
+        let owed = match &lock {
+            Some(_) => with_rules(self.plan, self.sinks, |rules| self.journal.owed(now, rules))
+                .unwrap_or_else(|_| self.owed.to_vec()),
+            None => Vec::new(),
+        };
+        let instead: Instead = creditors
+            .iter()
+            .map(|(place, sink)| (*place, self.alerts_for(sink, &owed, lock.is_some(), &backoff, now)))
+            .collect();
+        let Delivery { errors, taken, refused } =
+            delivery::deliver(self.sinks, self.notices, &instead, announcement, deadline, cut_short);
+        let identity = |place: usize| creditors.iter().find(|(of, _)| *of == place).map(|(_, sink)| sink);
+        let before = backoff.clone();
+        for sink in taken.iter().filter_map(|(place, _)| identity(*place)) {
+            backoff.reached(sink);
+        }
+        for sink in refused.iter().filter_map(|place| identity(*place)) {
+            backoff.failed(sink, now);
+        }
+        if backoff != before {
+            self.journal.remember(&backoff);
+        }
+        let told = |notice: &Notice| taken.iter().any(|(_, id)| *id == notice.id);
+        // Somebody else may have told it in the meantime, or be about to: one who waits for the lock reads
+        // the books again.
+        let was_paid = |notice: &Notice| {
+            let among = |books: &[Owed]| books.iter().any(|owed| owed.turn.id == notice.id);
+            lock.is_some() && among(self.owed) && !among(&owed)
+        };
+        self.say_unconfirmed(|notice| told(notice) || was_paid(notice));
+        let taken: Vec<Taken> = taken
+            .iter()
+            .filter_map(|(place, turn)| Some(Taken { sink: identity(*place)?.clone(), turn: *turn }))
+            .collect();
+        let left = self.settle(&taken, owed, now);
+        drop(lock);
+        Dispatched { left, errors }
+    }
+
+    /// The alerts that a sink is to be told: what is owed to it, in its order, if it may be tried or there is
+    /// something new for it; and of what is new also that which could not be put on record.
+    fn alerts_for(
+        &self,
+        sink: &String,
+        owed: &[Owed],
+        is_ours: bool,
+        backoff: &Backoff,
+        now: Timestamp,
+    ) -> Vec<Notice> {
+        let on_record = |notice: &Notice| self.owed.iter().any(|owed| owed.turn.id == notice.id);
+        let fresh = || self.notices.iter().filter(|notice| notice.news.turn().is_some());
+        let mut alerts = Vec::new();
+        let may_be_tried = self.pressing == Pressing::Everybody || backoff.is_due(sink, now);
+        if is_ours && (may_be_tried || fresh().next().is_some()) {
+            let to_sink = owed.iter().filter(|owed| owed.to.contains(sink));
+            // What is new has more in it than what is on record.
+            alerts.extend(to_sink.map(|owed| match fresh().find(|notice| notice.id == owed.turn.id) {
+                Some(notice) => notice.clone(),
+                None => Notice::turned(&self.plan.job, &owed.turn),
+            }));
+        }
+        alerts.extend(fresh().filter(|notice| !on_record(notice)).cloned());
+        alerts
+    }
+
+    /// Puts on record what has been taken; what is left.
+    fn settle(&mut self, taken: &[Taken], owed: Vec<Owed>, now: Timestamp) -> Vec<Owed> {
+        if taken.is_empty() {
+            return if owed.is_empty() { self.owed.to_vec() } else { owed };
+        }
+        let (plan, sinks) = (self.plan, self.sinks);
+        // A line, for which the time of those who were told need not have been enough.
+        let deadline = Deadline::after(plan.flush_deadline);
+        match with_rules(plan, sinks, |rules| self.journal.settle(taken, now, deadline, rules)) {
+            Ok(settled) => {
+                self.say_given_up(&settled.given_up);
+                settled.left
+            }
+            // It is told once more by somebody, under the same identity.
+            Err(_) => owed,
+        }
+    }
+
+    fn say_given_up(&self, given_up: &[GivenUp]) {
+        for GivenUp { sink, time } in given_up {
+            let (label, sink) = (&self.plan.job.label, sinks::shown_identity(sink));
+            say(format_args!(
+                "{label}: '{sink}' was never told of the alert of {time}; nobody tries any more"
+            ));
+        }
+    }
+
+    /// The alerts that nobody has taken charge of, a line each.
+    fn say_unconfirmed(&self, is_told: impl Fn(&Notice) -> bool) {
+        let alerts = self.notices.iter().filter(|notice| notice.news.turn().is_some());
+        for alert in alerts.filter(|alert| !is_told(alert)) {
+            say(alert.headline());
+        }
+    }
+}
