@@ -166,9 +166,9 @@ fn failures(turn: &Turn) -> String {
     }
 }
 
-/// `None` if nobody can say.
+/// `None` if nobody can say: of what is told a day later, only the failures are on record.
 fn last_success(finished: Option<&Finished>) -> Option<String> {
-    let history = finished?.history.as_ref()?;
+    let history = finished?.history.as_ref().filter(|history| history.last.is_some())?;
     Some(match &history.last_success {
         Some(success) => moment(success.ended_at),
         None => "none on record".to_owned(),

@@ -167,7 +167,6 @@ fn a_url_that_stands_elsewhere_is_read_when_it_is_needed() {
     let path = directory.path().join("url");
     let sink_of_file = sink(&format!("file:{}", path.display()));
     assert_eq!(sink_of_file.name(), format!("slack:file:{}", path.display()));
-    sink_of_file.prepare();
     let absent = format!("cannot read '{}': no such file or directory", path.display());
     assert_eq!(tell(&sink_of_file, &[alert()]), Err(absent));
     std::fs::write(&path, format!("{}\n", server.url("/x"))).unwrap();

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -55,8 +57,9 @@ fn an_alert_says_what_one_asks_in_the_order_in_which_one_asks() {
     let run =
         with_output(sample::run(Outcome::Failed, 3, Some("exited with 3")), "connecting\nno space left\n");
     let mut notices = sample::ended(job(), &before, run);
-    let changed = || vec![Changed { full: "long".into(), brief: "PATH is <not> what it was".into() }];
-    notices[1] = notices[1].clone().with_changes(changed);
+    if let News::Opened(turn) = &mut notices[1].news {
+        turn.changed = vec![Changed { full: "long".into(), brief: "PATH is <not> what it was".into() }];
+    }
     let (notice, sent) = of_alert(notices);
     let alert = notice.news.turn().unwrap().alert.id;
     let run = notice.news.run().unwrap().id;
@@ -125,6 +128,18 @@ fn a_repetition_says_that_it_is_one_and_since_when() {
             "*Ended with* | signaled, SIGKILL, core dumped, after 3 attempts"
         ]
     );
+}
+
+/// Of a history that is not known nothing is made up.
+#[test]
+fn what_is_told_later_does_not_say_that_there_was_no_success() {
+    let mut notice = sample::failed(job()).remove(1);
+    if let News::Opened(Turn { cause: Cause::Run(finished), .. }) = &mut notice.news {
+        Arc::make_mut(finished).history = Some(History { failures_in_a_row: 1, ..History::default() });
+    }
+    let sent: Value = serde_json::from_str(&message(&notice)).unwrap();
+    assert!(shown(&sent).iter().all(|line| !line.contains("Last success")), "{sent}");
+    assert!(shown(&sent).contains(&"*Failures* | 1".to_owned()), "{sent}");
 }
 
 /// As when no run came, or one takes longer than is expected.
