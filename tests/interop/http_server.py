@@ -14,6 +14,9 @@ import time
 FLOOD = b"x" * 65536
 TRICKLE_SECONDS = 1
 
+# The first byte of a client that speaks TLS (RFC 8446 section 5.1).
+TLS_HANDSHAKE = b"\x16"
+
 
 @dataclasses.dataclass(frozen=True)
 class Request:
@@ -76,6 +79,22 @@ class Silence:
             pass
 
 
+@dataclasses.dataclass(frozen=True)
+class HangUp:
+    """The end of the connection instead of an answer."""
+
+    def give(self, connection):
+        return False
+
+
+@dataclasses.dataclass(frozen=True)
+class Babble:
+    """What another protocol says."""
+
+    def give(self, connection):
+        connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+
 def head(status, *headers, length=None):
     headers = [*headers, *([] if length is None else [("Content-Length", length)])]
     lines = [f"HTTP/1.1 {status} {'OK' if status < 300 else 'No'}", *(f"{name}: {value}" for name, value in headers)]
@@ -133,6 +152,9 @@ class HttpServer(Receiver):
         with contextlib.suppress(OSError), connection:
             if self.context is not None:
                 connection = self.context.wrap_socket(connection, server_side=True)
+            elif connection.recv(1, socket.MSG_PEEK) == TLS_HANDSHAKE:
+                Answer(400, b"").give(connection)
+                return
             with connection, connection.makefile("rb") as stream:
                 while (request := read_request(stream)) is not None:
                     with self.lock:
@@ -231,6 +253,8 @@ class Resolver:
         with contextlib.suppress(OSError):
             while True:
                 query, client = self.socket.recvfrom(4096)
+                if not query:
+                    return
                 self.asked += 1
                 if answers:
                     # The question stays; what else came with it, as EDNS, is not answered.

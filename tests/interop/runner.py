@@ -17,6 +17,7 @@ SCENARIOS = (
     "backup",
     "ping",
     "slack",
+    "http_failures",
     "examples",
     "terminal",
     "init",

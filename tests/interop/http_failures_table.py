@@ -1,0 +1,262 @@
+"""Which kinds of sink speak HTTP, how each is configured, and what a receiver can do to them."""
+
+import contextlib
+import dataclasses
+import os
+import re
+from typing import Callable
+
+from http_server import (
+    Answer,
+    Babble,
+    Endless,
+    FullBacklog,
+    HangUp,
+    HttpServer,
+    Refusing,
+    Resetting,
+    Silence,
+    Trickle,
+)
+from ping_server import Authority, openssl
+
+# What stands in every target that is a secret, and must not stand anywhere that cronward writes to.
+SECRET = "0123456789abcdefTOPSECRET0123456"
+
+# Words of the errors, in the order in which the manual has them.
+REFUSED, RESET = "connection refused", "connection reset by peer"
+CLOSED, TIMED_OUT, BUSY = "connection closed without an answer", "timed out", "still busy with the start of the run"
+NO_NAME = "name does not resolve: 'receiver.example'"
+UNTRUSTED = "certificate not trusted: "
+ISSUER = f"{UNTRUSTED}nobody known has issued it; name a file with its issuer's certificate in SSL_CERT_FILE"
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """A kind of sink."""
+
+    name: str
+    # The target of a receiver at this URL.
+    target: Callable = lambda url: url
+    # Whether it confirms that an alert was taken.
+    confirms: bool = True
+    # Whether it says something of every end of a run, and not of alerts alone; and of every start.
+    tells_ends: bool = False
+    tells_starts: bool = False
+    # What it takes for a success.
+    taken: Answer = Answer()
+    # What it makes of an answer that has no end; None: it was taken.
+    of_endless: str = None
+    # What stands before the words of an error, as the names of what could not be delivered.
+    front: str = ""
+
+    def words(self, error):
+        """The words of an error of `sink_errors`, one for each part that could not be delivered."""
+        _, _, words = error.partition(": ")
+        return re.split(f"(?:^|; )(?:{self.front}): ", words)[1:] if self.front else [words]
+
+
+# Every kind of sink that speaks HTTP.
+KINDS = (
+    Kind("ping", confirms=False, tells_ends=True, tells_starts=True),
+    Kind(
+        "slack",
+        of_endless="HTTP 200: the answer is not 'ok'; is it the URL of a webhook for Slack's messages?",
+    ),
+    Kind("webhook"),
+    Kind(
+        "pagerduty",
+        lambda url: f"{SECRET}?url={url.replace(SECRET, 'v2/enqueue')}",
+        taken=Answer(202, b'{"status":"success","message":"Event processed","dedup_key":"k"}', kind="application/json"),
+    ),
+    Kind("pushgateway", confirms=False, tells_ends=True, taken=Answer(200, b"")),
+    Kind(
+        "otlp",
+        tells_ends=True,
+        tells_starts=True,
+        taken=Answer(200, b"{}", kind="application/json"),
+        front="(?:logs|metrics|traces)(?:, (?:logs|metrics|traces))*",
+    ),
+)
+
+# The kinds that do not, so that one which is in neither list is noticed.
+OTHER_KINDS = {"dogstatsd", "statsd", "jsonl", "exec", "textfile", "syslog"}
+
+
+class Grounds:
+    """What cases share: certificates, made once, and the addresses of resolvers."""
+
+    def __init__(self, here, resolvers):
+        self.resolvers = resolvers
+        self.known = Authority(os.path.join(here, "authority"))
+        self.trust = {"SSL_CERT_FILE": self.known.certificate}
+        loopback = "IP:127.0.0.1"
+        self.good = self.known.issue("good", loopback)
+        self.misnamed = self.known.issue("misnamed", "DNS:other.example")
+        self.expired = self.known.issue("expired", loopback, until="20200101000000Z")
+        self.self_signed = self._self_signed(os.path.join(here, "self"), loopback, "CA:FALSE")
+        self.own_authority = self._self_signed(os.path.join(here, "own"), loopback, "CA:TRUE")
+
+    @staticmethod
+    def _self_signed(path, name, constraints):
+        certificate, key = f"{path}.pem", f"{path}.key"
+        names = ["-subj", "/CN=self", "-addext", f"subjectAltName={name}"]
+        names += ["-addext", f"basicConstraints=critical,{constraints}"]
+        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, *names)
+        return certificate, key
+
+
+@dataclasses.dataclass
+class Setting:
+    """What a run meets: the receiver, who must see nothing of it, and what is in force."""
+
+    receiver: object
+    bystander: HttpServer = None
+    environment: dict = dataclasses.field(default_factory=dict)
+    host: str = "127.0.0.1"
+    # What is spoken, if not what the receiver speaks.
+    scheme: str = None
+    # Where names are looked up, if not where the machine does.
+    resolver: str = None
+    # Longest time for all sinks, in seconds.
+    deadline: float = 1
+
+    def url(self):
+        scheme, _, rest = self.receiver.url(f"/{SECRET}", self.host).partition("://")
+        return f"{self.scheme or scheme}://{rest}"
+
+    @contextlib.contextmanager
+    def standing(self):
+        with self.receiver, self.bystander or contextlib.nullcontext():
+            yield
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """Something that a receiver does."""
+
+    name: str
+    # A setting of its own for each run, of the kind and the grounds.
+    setting: Callable
+    # The words of the error, any of these; none: it is taken.
+    says: tuple = ()
+    # Those of one kind, by its name.
+    says_of: Callable = lambda kind: None
+    # What must be true of the setting after the run, and says why it is not.
+    after: Callable = lambda setting: None
+
+
+def served(*answers, **options):
+    """A server that gives these answers and then what the kind takes for a success."""
+    return lambda kind, grounds: Setting(HttpServer(*answers, kind.taken), **options)
+
+
+def always(answer):
+    return lambda kind, grounds: Setting(HttpServer(answer))
+
+
+def with_certificate(name):
+    return lambda kind, grounds: Setting(
+        HttpServer(kind.taken, certificate=getattr(grounds, name)), environment=grounds.trust
+    )
+
+
+def redirecting(kind, grounds):
+    # Another host by its name; the address is the same, so that it would be reached.
+    other = HttpServer(kind.taken)
+    location = ("Location", other.url(f"/{SECRET}", "localhost"))
+    return Setting(HttpServer(Answer(307, b"", (location,))), bystander=other)
+
+
+def asked_for_a_pause(setting):
+    first, second = (request.at for request in setting.receiver.requests[:2])
+    # The clock of the client began a little later.
+    return None if second - first > 0.9 else f"the second attempt came {second - first:.2f} s after the first"
+
+
+def tried(times):
+    """The same request came so often."""
+
+    def check(setting):
+        requests = setting.receiver.requests
+        bodies = {request.body for request in requests[:times]}
+        return None if len(requests) >= times and len(bodies) == 1 else f"{len(requests)} requests, {len(bodies)} bodies"
+
+    return check
+
+
+def not_met(setting):
+    other = setting.bystander
+    return f"the other host had {other.connections} connections" if other.connections else None
+
+
+def not_trusted(setting):
+    return "a request went to whom it does not trust" if setting.receiver.requests else None
+
+
+CASES = (
+    Case("answers as it should", served()),
+    Case("refuses connections", lambda kind, grounds: Setting(Refusing()), (REFUSED,)),
+    Case("is a black hole", lambda kind, grounds: Setting(FullBacklog()), (TIMED_OUT,)),
+    Case("never answers", always(Silence()), (TIMED_OUT,)),
+    # Which of them depends on how far the request has come.
+    Case("resets every connection", lambda kind, grounds: Setting(Resetting()), (RESET, CLOSED, "broken pipe")),
+    Case("hangs up on every request", always(HangUp()), (CLOSED,), after=tried(2)),
+    Case("speaks another protocol", always(Babble()), ("the answer is no HTTP; is the port right?",)),
+    Case(
+        "speaks no TLS",
+        lambda kind, grounds: Setting(HttpServer(kind.taken), scheme="https", environment=grounds.trust),
+        ("the receiver does not speak TLS; is the port right, or is it 'http://'?",),
+        after=not_trusted,
+    ),
+    Case("answers one byte a second", always(Trickle()), (TIMED_OUT,)),
+    Case(
+        "sends a body without an end",
+        lambda kind, grounds: Setting(HttpServer(Endless(kind.taken.status))),
+        says_of=lambda kind: kind.of_endless,
+    ),
+    Case("answers 429 and wants a minute", always(Answer(429, b"", (("Retry-After", "60"),))), ("HTTP 429",)),
+    Case(
+        "answers 429, wants a second, and takes it then",
+        served(Answer(429, b"", (("Retry-After", "1"),)), deadline=4),
+        after=asked_for_a_pause,
+    ),
+    Case("answers 503 and takes it then", served(Answer(503, b"")), after=tried(2)),
+    Case("answers 503 all the time", always(Answer(503, b"")), ("HTTP 503",), after=tried(2)),
+    Case(
+        "redirects to another host",
+        redirecting,
+        ("HTTP 307: redirected to 'http://localhost:PORT', which is not followed; name that",),
+        after=not_met,
+    ),
+    Case("has signed its certificate itself", with_certificate("self_signed"), (ISSUER,), after=not_trusted),
+    Case(
+        "has signed its certificate itself, as an authority's",
+        with_certificate("own_authority"),
+        (f"{UNTRUSTED}it is an authority's own (CA:TRUE); have it issue one for the server",),
+        after=not_trusted,
+    ),
+    Case(
+        "has a certificate for another name",
+        with_certificate("misnamed"),
+        (f"{UNTRUSTED}it is not for '127.0.0.1'",),
+        after=not_trusted,
+    ),
+    Case(
+        "has a certificate that has expired",
+        with_certificate("expired"),
+        (f"{UNTRUSTED}it has expired",),
+        after=not_trusted,
+    ),
+    Case("has a certificate of an authority in SSL_CERT_FILE", with_certificate("good")),
+    Case(
+        "has a name that there is not",
+        lambda kind, grounds: Setting(Refusing(), host="receiver.example", resolver=grounds.resolvers["denies"]),
+        (NO_NAME,),
+    ),
+    Case(
+        "has a name that no resolver answers for",
+        lambda kind, grounds: Setting(Refusing(), host="receiver.example", resolver=grounds.resolvers["silent"]),
+        (TIMED_OUT,),
+    ),
+)
