@@ -13,6 +13,7 @@ Subcommands, as the very first word:
   check [LABEL]...   find runs that did not come, died or hang; alert; print as a monitoring plugin
   mute LABEL DUR     hold the notifications of a job back
   forget LABEL       remove all that is remembered of a job
+  flush              deliver alerts and recoveries that sinks could not be told of
 
 Durations are written '90s', '4h' or '1h30m'. An option --kill-after is also read from the variable
 CRONWARD_KILL_AFTER; lists in variables are separated by spaces and quoted as in a shell.

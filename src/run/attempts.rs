@@ -147,6 +147,13 @@ fn drained(output: &mut Output, patience: Option<Deadline>, caller: SignalState)
 fn environment(plan: &Plan, id: RunId, attempt: u32, report: Option<&Path>) -> Vec<OsString> {
     const SINKS: &[u8] = b"CRONWARD_SINK=";
     let mut environment = plan.environment.clone();
+    let secrets = sinks::secret_variables(&plan.sinks);
+    let holds = |word: &OsString, name: &str| {
+        word.as_bytes().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
+    };
+    if !secrets.is_empty() {
+        environment.retain(|word| !secrets.iter().any(|secret| holds(word, secret)));
+    }
     for word in environment.iter_mut().filter(|word| word.as_bytes().starts_with(SINKS)) {
         let seen = sinks::without_secrets(OsStr::from_bytes(&word.as_bytes()[SINKS.len()..]));
         *word = OsString::from("CRONWARD_SINK=");

@@ -1,5 +1,6 @@
-//! PURE. The sinks that a command sees in `CRONWARD_SINK`, for a cronward further in: those of ours that
-//! hold no secret. What a command sees, all that it starts can see.
+//! PURE. What a command is not to see of our sinks, since what it sees, all that it starts can see: variables
+//! that hold a secret of theirs, and in `CRONWARD_SINK`, which is for a cronward further in, the sinks that
+//! hold one, or whose variable it will not have.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -13,7 +14,8 @@ use crate::shell;
 pub fn without_secrets(list: &OsStr) -> OsString {
     // A list that is none is refused before a command sees it.
     let words = shell::split(list).unwrap_or_default();
-    let kept: Vec<_> = words.iter().filter(|word| !holds_secret(word)).collect();
+    let kept: Vec<_> =
+        words.iter().filter(|word| !holds_secret(word) && variables_of(word).is_empty()).collect();
     if kept.len() == words.len() {
         return list.to_owned();
     }
@@ -23,6 +25,27 @@ pub fn without_secrets(list: &OsStr) -> OsString {
     let quoted: Vec<_> = kept.iter().map(|word| shell::quote(word)).collect();
     let bytes: Vec<&[u8]> = quoted.iter().map(|word| word.as_bytes()).collect();
     OsString::from_vec(bytes.join(&b' '))
+}
+
+/// The variables that hold the secrets of these sinks.
+pub fn secret_variables(sinks: &[SinkWord]) -> Vec<&str> {
+    sinks.iter().flat_map(|word| references(&word.target)).collect()
+}
+
+fn variables_of(word: &OsStr) -> Vec<String> {
+    let text = word.to_string_lossy();
+    let target = text.split_once(':').map_or("", |(_, target)| target);
+    references(target).map(str::to_owned).collect()
+}
+
+/// The names in `env:NAME`, where that is a target or the value of an option of one.
+fn references(target: &str) -> impl Iterator<Item = &str> {
+    let (value, options) = match target.split_once(['#', '?']) {
+        Some((value, options)) => (value, options),
+        None => (target, ""),
+    };
+    let of_options = options.split('&').filter_map(|option| option.split_once('=')).map(|(_, value)| value);
+    std::iter::once(value).chain(of_options).filter_map(|value| value.strip_prefix("env:"))
 }
 
 /// Whether a word that names a sink holds a secret, and does not only say where one is.
@@ -45,13 +68,24 @@ mod tests {
             ("dogstatsd:  exec:'mail -s x root'", "dogstatsd:  exec:'mail -s x root'"),
             ("dogstatsd: ping:https://h/x exec:'mail -s x root'", "dogstatsd: 'exec:mail -s x root'"),
             ("+ping:https://h/x +jsonl:/f", "+jsonl:/f"),
-            ("ping:file:/etc/hc ping:env:HC_URL", "ping:file:/etc/hc ping:env:HC_URL"),
+            ("ping:file:/etc/hc +dogstatsd:?events=all", "ping:file:/etc/hc +dogstatsd:?events=all"),
+            ("ping:file:/etc/hc ping:env:HC_URL", "ping:file:/etc/hc"),
+            ("ping:env:HC_URL", "none"),
+            ("webhook:file:/u#events=all&secret=env:KEY jsonl:/f", "jsonl:/f"),
             ("ping:https://h/x", "none"),
             ("'ping:https://h/x' ping:https://h/y", "none"),
             ("+ping:https://h/x", ""),
         ] {
             assert_eq!(without_secrets(OsStr::new(list)), OsStr::new(seen), "{list}");
         }
+    }
+
+    #[test]
+    fn variables_that_hold_a_secret_are_named_wherever_one_may_stand() {
+        let word = |target: &str| SinkWord { kind: "x".into(), target: target.into(), origin: String::new() };
+        let sinks = ["env:A", "https://h/?x=1#secret=env:B&events=all", "file:/f?url=env:C", "https://env:D"];
+        let sinks: Vec<_> = sinks.into_iter().map(word).collect();
+        assert_eq!(secret_variables(&sinks), ["A", "B", "C"]);
     }
 
     #[test]

@@ -40,7 +40,7 @@ use crate::notice::{News, Notice};
 use crate::plan::{Plan, SinkWord, Variables};
 use crate::settings::nearest;
 
-pub use inherited::{holds_secret, without_secrets};
+pub use inherited::{holds_secret, secret_variables, without_secrets};
 
 /// Whether telling a sink can make the caller wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -112,3 +112,20 @@ fn a_parent_that_is_no_run_is_none() {
         assert_eq!(journal.last()["run"], ran.stdout_text().trim_end(), "{ran}");
     }
 }
+
+#[test]
+fn a_variable_that_holds_the_secret_of_a_sink_is_not_seen_by_the_job_nor_is_the_sink() {
+    let host = Host::new();
+    let seen = |sinks: &str| {
+        let invocation = host.cronward(["-l", "job", "--", "env"]).env("CRONWARD_SINK", sinks);
+        let ran = invocation.env("MY_KEY", "http://127.0.0.1:9/secret").env("MY_KEY_TOO", "x").run();
+        assert_eq!(ran.end(), End::Code(0), "{ran}");
+        ran.stdout_text()
+    };
+    let log = host.log();
+    let shown = seen(&format!("{log} ping:env:MY_KEY"));
+    assert!(!shown.contains("MY_KEY=") && !shown.contains("secret"), "{shown}");
+    assert!(shown.contains("MY_KEY_TOO=x\n") && shown.contains(&format!("CRONWARD_SINK={log}\n")), "{shown}");
+    let shown = seen(&log);
+    assert!(shown.contains("MY_KEY=http://127.0.0.1:9/secret\n"), "it is nobody's secret: {shown}");
+}

@@ -26,6 +26,7 @@ mod locks;
 mod logs;
 mod metrics;
 mod overdue;
+mod owed;
 mod passthrough;
 #[cfg(feature = "http")]
 mod pings;

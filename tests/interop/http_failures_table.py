@@ -7,6 +7,9 @@ import re
 from typing import Callable
 
 from http_server import (
+    DENIES,
+    IS_SILENT,
+    KNOWS,
     Answer,
     Babble,
     Endless,
@@ -19,12 +22,13 @@ from http_server import (
     Trickle,
 )
 from ping_server import Authority, openssl
+from world import objects
 
 # What stands in every target that is a secret, and must not stand anywhere that cronward writes to.
 SECRET = "0123456789abcdefTOPSECRET0123456"
 
 # Words of the errors, in the order in which the manual has them.
-REFUSED, RESET = "connection refused", "connection reset by peer"
+REFUSED, RESET, NO_CONNECTION = "connection refused", "connection reset by peer", "no connection"
 CLOSED, TIMED_OUT, BUSY = "connection closed without an answer", "timed out", "still busy with the start of the run"
 NO_NAME = "name does not resolve: 'receiver.example'"
 UNTRUSTED = "certificate not trusted: "
@@ -49,11 +53,42 @@ class Kind:
     of_endless: str = None
     # What stands before the words of an error, as the names of what could not be delivered.
     front: str = ""
+    # What a request says of an alert: the kinds of its events, each with the key that it goes by.
+    alerts: Callable = lambda request: []
 
     def words(self, error):
         """The words of an error of `sink_errors`, one for each part that could not be delivered."""
         _, _, words = error.partition(": ")
         return re.split(f"(?:^|; )(?:{self.front}): ", words)[1:] if self.front else [words]
+
+
+def alerts_of_slack(request):
+    header, *_, context = request.json()["blocks"]
+    [key] = [element["text"] for element in context["elements"] if element["text"].startswith("alert ")]
+    words = header["text"]["text"]
+    return [("alert.opened" if " is failing on " in words else "alert.closed" if "RECOVERED" in words else words, key)]
+
+
+def alerts_of_webhook(request):
+    event = request.json()["data"]
+    return [(event["kind"], event["alert"]["key"])]
+
+
+def alerts_of_pagerduty(request):
+    event = request.json()
+    kinds = {"trigger": "alert.opened", "resolve": "alert.closed"}
+    return [(kinds[event["event_action"]], event["dedup_key"])]
+
+
+def alerts_of_otlp(request):
+    """Those among the log records."""
+    records = [inner for inner in objects(request.json()) if "eventName" in inner]
+    of_alerts = [record for record in records if record["eventName"].startswith("cronward.alert.")]
+    keys = [{pair["key"]: pair["value"] for pair in record["attributes"]} for record in of_alerts]
+    return [
+        (record["eventName"].removeprefix("cronward."), key["cronward.alert.id"]["stringValue"])
+        for record, key in zip(of_alerts, keys, strict=True)
+    ]
 
 
 # Every kind of sink that speaks HTTP.
@@ -62,12 +97,14 @@ KINDS = (
     Kind(
         "slack",
         of_endless="HTTP 200: the answer is not 'ok'; is it the URL of a webhook for Slack's messages?",
+        alerts=alerts_of_slack,
     ),
-    Kind("webhook"),
+    Kind("webhook", alerts=alerts_of_webhook),
     Kind(
         "pagerduty",
         lambda url: f"{SECRET}?url={url.replace(SECRET, 'v2/enqueue')}",
         taken=Answer(202, b'{"status":"success","message":"Event processed","dedup_key":"k"}', kind="application/json"),
+        alerts=alerts_of_pagerduty,
     ),
     Kind("pushgateway", confirms=False, tells_ends=True, taken=Answer(200, b"")),
     Kind(
@@ -76,6 +113,7 @@ KINDS = (
         tells_starts=True,
         taken=Answer(200, b"{}", kind="application/json"),
         front="(?:logs|metrics|traces)(?:, (?:logs|metrics|traces))*",
+        alerts=alerts_of_otlp,
     ),
 )
 
@@ -84,10 +122,9 @@ OTHER_KINDS = {"dogstatsd", "statsd", "jsonl", "exec", "textfile", "syslog"}
 
 
 class Grounds:
-    """What cases share: certificates, made once, and the addresses of resolvers."""
+    """What cases share: certificates, made once."""
 
-    def __init__(self, here, resolvers):
-        self.resolvers = resolvers
+    def __init__(self, here):
         self.known = Authority(os.path.join(here, "authority"))
         self.trust = {"SSL_CERT_FILE": self.known.certificate}
         loopback = "IP:127.0.0.1"
@@ -116,7 +153,7 @@ class Setting:
     host: str = "127.0.0.1"
     # What is spoken, if not what the receiver speaks.
     scheme: str = None
-    # Where names are looked up, if not where the machine does.
+    # Who is asked for names, if not whom the machine asks.
     resolver: str = None
     # Longest time for all sinks, in seconds.
     deadline: float = 1
@@ -129,6 +166,14 @@ class Setting:
     def standing(self):
         with self.receiver, self.bystander or contextlib.nullcontext():
             yield
+
+    def mended(self, kind, grounds):
+        """The same once all is well: somebody takes what comes, at the same place."""
+        self.receiver.stop()
+        is_https = self.url().startswith("https:")
+        server = HttpServer(kind.taken, certificate=grounds.good if is_https else None, port=self.receiver.port)
+        resolver = self.resolver and KNOWS
+        return dataclasses.replace(self, receiver=server, bystander=None, resolver=resolver, deadline=5)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,7 +242,7 @@ def not_trusted(setting):
 CASES = (
     Case("answers as it should", served()),
     Case("refuses connections", lambda kind, grounds: Setting(Refusing()), (REFUSED,)),
-    Case("is a black hole", lambda kind, grounds: Setting(FullBacklog()), (TIMED_OUT,)),
+    Case("is a black hole", lambda kind, grounds: Setting(FullBacklog()), (TIMED_OUT, NO_CONNECTION)),
     Case("never answers", always(Silence()), (TIMED_OUT,)),
     # Which of them depends on how far the request has come.
     Case("resets every connection", lambda kind, grounds: Setting(Resetting()), (RESET, CLOSED, "broken pipe")),
@@ -251,12 +296,12 @@ CASES = (
     Case("has a certificate of an authority in SSL_CERT_FILE", with_certificate("good")),
     Case(
         "has a name that there is not",
-        lambda kind, grounds: Setting(Refusing(), host="receiver.example", resolver=grounds.resolvers["denies"]),
+        lambda kind, grounds: Setting(Refusing(), host="receiver.example", resolver=DENIES),
         (NO_NAME,),
     ),
     Case(
         "has a name that no resolver answers for",
-        lambda kind, grounds: Setting(Refusing(), host="receiver.example", resolver=grounds.resolvers["silent"]),
+        lambda kind, grounds: Setting(Refusing(), host="receiver.example", resolver=IS_SILENT),
         (TIMED_OUT,),
     ),
 )

@@ -126,7 +126,7 @@ class HttpServer(Receiver):
     """Gives these answers in their order, and then the last one for ever. With a certificate and its key it speaks
     TLS. `connections` is how many there were."""
 
-    def __init__(self, *answers, certificate=None):
+    def __init__(self, *answers, certificate=None, port=0):
         self.answers = list(answers) or [Answer()]
         self.requests = []
         self.connections = 0
@@ -136,7 +136,7 @@ class HttpServer(Receiver):
             self.scheme = "https"
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.context.load_cert_chain(*certificate)
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.listener = socket.create_server(("127.0.0.1", port), backlog=128)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -238,31 +238,42 @@ class FullBacklog(Receiver):
             each.close()
 
 
-class Resolver:
-    """A server of DNS at port 53 of a loopback address. It says of every name that there is none (RFC 1035 section
-    4.1.1, RCODE 3), or says nothing at all."""
+# What a resolver does with a question.
+KNOWS, DENIES, IS_SILENT = "knows", "denies", "is silent"
 
-    def __init__(self, address, answers):
+
+class Resolver:
+    """A server of DNS at port 53 of a loopback address: it knows every name as 127.0.0.1, or none, or says nothing."""
+
+    def __init__(self, address, manner):
         self.address = address
         self.asked = 0
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((address, 53))
-        threading.Thread(target=self._serve, args=(answers,), daemon=True).start()
+        threading.Thread(target=self._serve, args=(manner,), daemon=True).start()
 
-    def _serve(self, answers):
+    def _serve(self, manner):
         with contextlib.suppress(OSError):
             while True:
                 query, client = self.socket.recvfrom(4096)
                 if not query:
                     return
                 self.asked += 1
-                if answers:
-                    # The question stays; what else came with it, as EDNS, is not answered.
-                    end = query.index(0, 12) + 5
-                    flags = struct.pack(">HHHHH", 0x8183, 1, 0, 0, 0)
-                    self.socket.sendto(query[:2] + flags + query[12:end], client)
+                if manner != IS_SILENT:
+                    self.socket.sendto(answer_to(query, manner), client)
 
     def stop(self):
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
+
+
+def answer_to(query, manner):
+    """The answer to a question (RFC 1035 section 4.1). Only the question itself is repeated, and not what else came
+    with it, as EDNS; of addresses there are none of version 6."""
+    end = query.index(0, 12) + 5
+    kind = query[end - 4 : end - 2]
+    record = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 60, 4) + bytes([127, 0, 0, 1])
+    records = [record] if manner == KNOWS and kind == b"\0\1" else []
+    flags = 0x8183 if manner == DENIES else 0x8180
+    return query[:2] + struct.pack(">HHHHH", flags, 1, len(records), 0, 0) + query[12:end] + b"".join(records)

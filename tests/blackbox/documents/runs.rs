@@ -29,6 +29,7 @@ fn record() -> Vec<Value> {
     // What comes after a success is another command.
     wrap(&alert, "true").run();
     wrap(&[&alert[..], &["--sink", "exec:exit 9"]].concat(), "exit 3").run();
+    wrap(&["-l", "shared", "--alert-key", "deploy"], "exit 3").run();
     let again = ["--realert", "1ms"];
     // The second failure has to end a millisecond after the first, which a shell alone may not.
     wrap(&[&alert[..], &again].concat(), "sleep 0.01; exit 3").run();
