@@ -24,7 +24,7 @@ from http_server import (
 from ping_server import Authority, openssl
 from world import objects
 
-# What stands in every target that is a secret, and must not stand anywhere that cronward writes to.
+# What every kind has as its secret, and what must not stand anywhere that cronward writes to.
 SECRET = "0123456789abcdefTOPSECRET0123456"
 
 # Words of the errors, in the order in which the manual has them.
@@ -40,8 +40,10 @@ class Kind:
     """A kind of sink."""
 
     name: str
-    # The target of a receiver at this URL.
-    target: Callable = lambda url: url
+    # The target of a receiver at this origin.
+    target: Callable = lambda origin: f"{origin}/{SECRET}"
+    # Variables that go with it.
+    environment: tuple = ()
     # Whether it confirms that an alert was taken.
     confirms: bool = True
     # Whether it says something of every end of a run, and not of alerts alone; and of every start.
@@ -58,8 +60,10 @@ class Kind:
 
     def words(self, error):
         """The words of an error of `sink_errors`, one for each part that could not be delivered."""
-        _, _, words = error.partition(": ")
-        return re.split(f"(?:^|; )(?:{self.front}): ", words)[1:] if self.front else [words]
+        # The address of a sink has a colon too, and no blank.
+        words = re.sub(r"^\w+:\S*: ", "", error)
+        parts = re.split(f"(?:^|; )(?:{self.front}): ", words) if self.front else [words]
+        return parts[1:] or parts
 
 
 def alerts_of_slack(request):
@@ -102,13 +106,15 @@ KINDS = (
     Kind("webhook", alerts=alerts_of_webhook),
     Kind(
         "pagerduty",
-        lambda url: f"{SECRET}?url={url.replace(SECRET, 'v2/enqueue')}",
+        lambda origin: f"{SECRET}?url={origin}/v2/enqueue",
         taken=Answer(202, b'{"status":"success","message":"Event processed","dedup_key":"k"}', kind="application/json"),
         alerts=alerts_of_pagerduty,
     ),
     Kind("pushgateway", confirms=False, tells_ends=True, taken=Answer(200, b"")),
     Kind(
         "otlp",
+        lambda origin: origin,
+        environment=(("OTEL_EXPORTER_OTLP_HEADERS", f"api-key={SECRET}"),),
         tells_ends=True,
         tells_starts=True,
         taken=Answer(200, b"{}", kind="application/json"),
@@ -158,8 +164,8 @@ class Setting:
     # Longest time for all sinks, in seconds.
     deadline: float = 1
 
-    def url(self):
-        scheme, _, rest = self.receiver.url(f"/{SECRET}", self.host).partition("://")
+    def origin(self):
+        scheme, _, rest = self.receiver.url(host=self.host).partition("://")
         return f"{self.scheme or scheme}://{rest}"
 
     @contextlib.contextmanager
@@ -170,7 +176,7 @@ class Setting:
     def mended(self, kind, grounds):
         """The same once all is well: somebody takes what comes, at the same place."""
         self.receiver.stop()
-        is_https = self.url().startswith("https:")
+        is_https = self.origin().startswith("https:")
         server = HttpServer(kind.taken, certificate=grounds.good if is_https else None, port=self.receiver.port)
         resolver = self.resolver and KNOWS
         return dataclasses.replace(self, receiver=server, bystander=None, resolver=resolver, deadline=5)

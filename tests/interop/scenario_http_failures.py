@@ -181,7 +181,7 @@ class Matrix:
 
     def wrapper(self, outcome, setting):
         kind = outcome.kind
-        sinks = ["--sink", f"{kind.name}:{kind.target(setting.url())}", "--sink", f"jsonl:{outcome.events}"]
+        sinks = ["--sink", f"{kind.name}:{kind.target(setting.origin())}", "--sink", f"jsonl:{outcome.events}"]
         return [self.world.binary, "-l", outcome.label, *sinks, "--flush-deadline", f"{setting.deadline}s", "--"]
 
     def timed(self, outcome, wrapper, setting, status):
@@ -193,7 +193,8 @@ class Matrix:
             resolver = os.path.join(self.here, RESOLVERS[setting.resolver])
             argv = ["unshare", "--mount", "sh", "-c", NAMESPACE, resolver, *argv]
         environment = {"PATH": os.environ["PATH"], "HOME": outcome.home, "LC_ALL": "C"}
-        environment |= {"CRONWARD_STATE_DIR": os.path.join(outcome.home, "state")} | setting.environment
+        environment["CRONWARD_STATE_DIR"] = os.path.join(outcome.home, "state")
+        environment |= setting.environment | dict(outcome.kind.environment)
         with contextlib.suppress(FileNotFoundError):
             os.remove(mark)
         began, clock = time.time(), time.monotonic()
@@ -208,7 +209,7 @@ class Matrix:
             equal(errors, [], "errors")
             return
         equal([error.partition(":")[0] for error in errors], [outcome.kind.name] * len(errors), "sinks of the errors")
-        words = [re.sub(r"(?<=localhost:)\d+", "PORT", word) for error in errors for word in outcome.kind.words(strip(error))]
+        words = [re.sub(r"(?<=localhost:)\d+", "PORT", word) for error in errors for word in outcome.kind.words(error)]
         assert words, f"no words in {errors}"
         unexpected = [word for word in words if word not in outcome.expected]
         equal(unexpected, [], f"words of {errors} that are none of {outcome.expected}")
@@ -230,11 +231,6 @@ class Matrix:
         equal([kind for kind, _ in told], kinds, "what was told later")
         equal(len({key for _, key in told}), 1, f"distinct keys of {told}")
         assert not os.path.exists(outcome.owed), "it is still owed"
-
-
-def strip(error):
-    """An error without the name of its sink, whose address has a colon too."""
-    return re.sub(r"^\w+:\S*: ", "x: ", error)
 
 
 def ends_as_the_job(outcome):
