@@ -231,7 +231,8 @@ def tried(times):
     def check(setting):
         requests = setting.receiver.requests
         bodies = {request.body for request in requests[:times]}
-        return None if len(requests) >= times and len(bodies) == 1 else f"{len(requests)} requests, {len(bodies)} bodies"
+        is_same = len(requests) >= times and len(bodies) == 1
+        return None if is_same else f"{len(requests)} requests, {len(bodies)} bodies"
 
     return check
 

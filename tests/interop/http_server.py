@@ -104,13 +104,12 @@ def head(status, *headers, length=None):
 class Receiver:
     """A place that a sink is told to deliver to; `requests` are those that came."""
 
+    scheme = "http"
+    port = 0
     requests = ()
 
     def url(self, path="", host="127.0.0.1"):
         return f"{self.scheme}://{host}:{self.port}{path}"
-
-    scheme = "http"
-    port = 0
 
     def __enter__(self):
         return self
@@ -119,7 +118,7 @@ class Receiver:
         self.stop()
 
     def stop(self):
-        pass
+        raise NotImplementedError
 
 
 class HttpServer(Receiver):
@@ -164,10 +163,14 @@ class HttpServer(Receiver):
                         return
 
     def stop(self):
-        # What waits in accept() is not woken by close() alone.
-        with contextlib.suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
+        close(self.listener)
+
+
+def close(listener):
+    """Also for the thread that waits in accept(), which close() alone does not wake."""
+    with contextlib.suppress(OSError):
+        listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
 
 
 def read_request(stream):
@@ -211,9 +214,7 @@ class Resetting(Receiver):
                 connection.close()
 
     def stop(self):
-        with contextlib.suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
+        close(self.listener)
 
 
 class FullBacklog(Receiver):
@@ -263,9 +264,7 @@ class Resolver:
                     self.socket.sendto(answer_to(query, manner), client)
 
     def stop(self):
-        with contextlib.suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)
-        self.socket.close()
+        close(self.socket)
 
 
 def answer_to(query, manner):

@@ -50,7 +50,7 @@ def run(world):
         jobs = list(itertools.product(kinds, CASES, STATUSES))
         outcomes = list(workers.map(lambda job: matrix.outcome(*job), jobs))
     late, longer = max(outcome.late for outcome in outcomes), max(outcome.longer for outcome in outcomes)
-    print(f"        {len(outcomes)} runs; the latest start {late:+.2f} s, the latest end {longer:+.2f} s of the deadline")
+    print(f"        {len(outcomes)} runs; latest start {late:+.2f} s, latest end {longer:+.2f} s from the deadline")
     for kind, case in itertools.product(kinds, CASES):
         with check(f"{kind.name}, a receiver that {case.name}"):
             complaints = [

@@ -17,7 +17,10 @@ SCHEMA = os.path.join(HERE, "slack_messages.schema.json")
 OK = Answer(kind="text/html")
 
 # What would be a mention, a link, an emoji, or marks, if it were read as that. `evil` is in all of it.
-EVIL = "evil <!channel> <@U0EVIL> <#C0EVIL|evil> <https://evil.example|evil> *evil* _evil_ ~evil~ `evil` :evil: @evil &lt;!here&gt;"
+EVIL = (
+    "evil <!channel> <@U0EVIL> <#C0EVIL|evil> <https://evil.example|evil> *evil* _evil_ ~evil~ `evil` :evil: @evil "
+    "&lt;!here&gt;"
+)
 HOSTILE = f"{EVIL}\n> {EVIL}\n```{EVIL}\x1b[31m\r\n{EVIL}"
 LONG = EVIL * 90
 RUNBOOK = "https://wiki.example/pg?a=1&b=2#top"
@@ -33,11 +36,11 @@ RUNS = {
     "longer than expected": (["-l", "late", "--expect", "..50ms"], "sleep 0.5"),
     "a sensitive job": (["-l", "sensitive", "--sensitive"], "echo evil; exit 3"),
     "hostile words": (
-        [*("-l", HOSTILE), *("-t", f"{HOSTILE}:{HOSTILE}"), *("--owner", HOSTILE), *("--runbook", HOSTILE), "--send-args"],
+        ["-l", HOSTILE, "-t", f"{HOSTILE}:{HOSTILE}", "--owner", HOSTILE, "--runbook", HOSTILE, "--send-args"],
         "cat hostile; exit 3",
     ),
     "10 kB of each": (
-        [*("-l", LONG), *("-t", f"long:{LONG}"), *("--owner", LONG), *("--runbook", f"https://wiki.example/{LONG}")],
+        ["-l", LONG, "-t", f"long:{LONG}", "--owner", LONG, "--runbook", f"https://wiki.example/{LONG}"],
         "cat long; exit 3",
     ),
     "one long line of what is escaped": (["-l", "escaped"], "head -c 9000 /dev/zero | tr '\\0' '<'; exit 3"),
