@@ -11,6 +11,10 @@ pub struct Timestamp(i64);
 impl Timestamp {
     /// Now, by the host's clock.
     pub fn now() -> Self {
+        #[cfg(test)]
+        if let Some(now) = FAKE.get() {
+            return now;
+        }
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
@@ -62,6 +66,23 @@ impl fmt::Display for Timestamp {
             Err(_) => write!(f, "{}", self.0),
         }
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    static FAKE: std::cell::Cell<Option<Timestamp>> = const { std::cell::Cell::new(None) };
+}
+
+/// Has this thread believe that it is now this time; `None`: that of the host.
+#[cfg(test)]
+pub(crate) fn by_the_clock_of_a_test(now: Option<Timestamp>) {
+    FAKE.set(now);
+}
+
+/// Whether this thread goes by the clock of a test.
+#[cfg(test)]
+pub(crate) fn is_of_a_test() -> bool {
+    FAKE.get().is_some()
 }
 
 /// Measures a span of time, monotonic.

@@ -2,6 +2,7 @@
 //! process at a time, and what has been taken is put on record. What nobody takes charge of is a line on
 //! stderr.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::changes;
@@ -41,6 +42,22 @@ pub struct Dispatch<'a> {
     pub given_up: Vec<GivenUp>,
     /// Whom to trouble.
     pub pressing: Pressing,
+}
+
+/// The alerts that one sink is to be told, in their order.
+struct Queue<'a> {
+    place: usize,
+    /// The sink, by its identity.
+    sink: &'a str,
+    alerts: VecDeque<Notice>,
+}
+
+/// What is told at one time. Of the alerts one a time, and what has been taken is put on record before the
+/// next: so that a death in between repeats no more than the last turn, which a receiver that goes by the key
+/// takes for the same. Told of opening and recovery again, it would raise the alarm again.
+struct Round<'a> {
+    notices: &'a [Notice],
+    announcement: Announcement,
 }
 
 /// What has come of it.
@@ -111,45 +128,74 @@ impl Dispatch<'_> {
                 .unwrap_or_else(|_| self.owed.to_vec()),
             None => Vec::new(),
         };
-        let instead: Instead = creditors
+        let mut queues: Vec<Queue<'_>> = creditors
             .iter()
-            .map(|(place, sink)| (*place, self.alerts_for(sink, &owed, lock.is_some(), &backoff, now)))
+            .map(|(place, sink)| Queue {
+                place: *place,
+                sink,
+                alerts: self.alerts_for(sink, &owed, lock.is_some(), &backoff, now).into(),
+            })
             .collect();
-        let Delivery { errors, taken, refused } =
-            delivery::deliver(self.sinks, self.notices, &instead, announcement, deadline, cut_short);
-        let identity = |place: usize| creditors.iter().find(|(of, _)| *of == place).map(|(_, sink)| sink);
-        let before = backoff.clone();
-        for sink in taken.iter().filter_map(|(place, _)| identity(*place)) {
-            backoff.reached(sink);
+        let mut round = Round { notices: self.notices, announcement };
+        let mut errors = Vec::new();
+        let mut told = Vec::new();
+        let mut left = if lock.is_some() { owed.clone() } else { self.owed.to_vec() };
+        loop {
+            let first =
+                |queue: &Queue<'_>| (queue.place, queue.alerts.front().cloned().into_iter().collect());
+            let instead: Instead = queues.iter().map(first).collect();
+            let Round { notices, announcement } = round;
+            let delivery =
+                delivery::deliver(self.sinks, notices, &instead, announcement, deadline, cut_short);
+            let taken = self.keep_up(&mut queues, &delivery, &mut backoff, now);
+            errors.extend(delivery.errors);
+            told.extend(taken.iter().map(|taken| taken.turn));
+            left = self.settle(&taken, left, now);
+            if deadline.passed() || cut_short() || queues.iter().all(|queue| queue.alerts.is_empty()) {
+                break;
+            }
+            round = Round { notices: &[], announcement: Announcement::default() };
         }
-        for sink in refused.iter().filter_map(|place| identity(*place)) {
-            backoff.failed(sink, now);
-        }
-        if backoff != before {
-            self.journal.remember(&backoff);
-        }
-        let told = |notice: &Notice| taken.iter().any(|(_, id)| *id == notice.id);
-        // Somebody else may have told it in the meantime, or be about to: one who waits for the lock reads
-        // the books again.
+        // Somebody else may have told it in the meantime: who waits for the lock reads the books again.
         let was_paid = |notice: &Notice| {
             let among = |books: &[Owed]| books.iter().any(|owed| owed.turn.id == notice.id);
             lock.is_some() && among(self.owed) && !among(&owed)
         };
-        self.say_unconfirmed(|notice| told(notice) || was_paid(notice));
-        let taken: Vec<Taken> = taken
-            .iter()
-            .filter_map(|(place, turn)| Some(Taken { sink: identity(*place)?.clone(), turn: *turn }))
-            .collect();
-        let left = self.settle(&taken, owed, now);
-        drop(lock);
+        self.say_unconfirmed(|notice| told.contains(&notice.id) || was_paid(notice));
         Dispatched { left, errors }
+    }
+
+    /// Takes what was taken off the queues, and leaves alone for a while who could not be reached.
+    fn keep_up(
+        &self,
+        queues: &mut [Queue<'_>],
+        delivery: &Delivery,
+        backoff: &mut Backoff,
+        now: Timestamp,
+    ) -> Vec<Taken> {
+        let before = backoff.clone();
+        let mut all = Vec::new();
+        for queue in queues {
+            let is_taken = |notice: &Notice| delivery.taken.contains(&(queue.place, notice.id));
+            if let Some(notice) = queue.alerts.pop_front_if(|notice| is_taken(notice)) {
+                all.push(Taken { sink: queue.sink.to_owned(), turn: notice.id });
+                backoff.reached(queue.sink);
+            } else if !queue.alerts.is_empty() {
+                queue.alerts.clear();
+                backoff.failed(queue.sink, now);
+            }
+        }
+        if *backoff != before {
+            self.journal.remember(backoff);
+        }
+        all
     }
 
     /// The alerts that a sink is to be told: what is owed to it, in its order, if it may be tried or there is
     /// something new for it; and of what is new also that which could not be put on record.
     fn alerts_for(
         &self,
-        sink: &String,
+        sink: &str,
         owed: &[Owed],
         is_ours: bool,
         backoff: &Backoff,
@@ -160,7 +206,7 @@ impl Dispatch<'_> {
         let mut alerts = Vec::new();
         let may_be_tried = self.pressing == Pressing::Everybody || backoff.is_due(sink, now);
         if is_ours && (may_be_tried || fresh().next().is_some()) {
-            let to_sink = owed.iter().filter(|owed| owed.to.contains(sink));
+            let to_sink = owed.iter().filter(|owed| owed.to.iter().any(|to| to == sink));
             // What is new has more in it than what is on record.
             alerts.extend(to_sink.map(|owed| match fresh().find(|notice| notice.id == owed.turn.id) {
                 Some(notice) => notice.clone(),
@@ -171,10 +217,10 @@ impl Dispatch<'_> {
         alerts
     }
 
-    /// Puts on record what has been taken; what is left.
+    /// Puts on record what has been taken; what is left of what was owed.
     fn settle(&mut self, taken: &[Taken], owed: Vec<Owed>, now: Timestamp) -> Vec<Owed> {
         if taken.is_empty() {
-            return if owed.is_empty() { self.owed.to_vec() } else { owed };
+            return owed;
         }
         let (plan, sinks) = (self.plan, self.sinks);
         // A line, for which the time of those who were told need not have been enough.

@@ -4,6 +4,8 @@
 mod attempts;
 mod onlooker;
 mod report;
+#[cfg(test)]
+pub(crate) mod simulation;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
