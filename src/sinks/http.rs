@@ -277,6 +277,15 @@ impl Answer {
 }
 
 #[cfg(test)]
+impl Answer {
+    /// An answer of this status and this body, said to be of this kind.
+    pub fn of(status: u16, kind: &'static str, body: &str) -> Self {
+        let headers = HeaderMap::from_iter([("content-type".parse().unwrap(), kind.parse().unwrap())]);
+        Self { status: StatusCode::from_u16(status).unwrap(), headers, body: body.into() }
+    }
+}
+
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod tls_tests;

@@ -22,6 +22,8 @@ mod ping;
 mod pushgateway;
 #[cfg(feature = "http")]
 mod secret;
+#[cfg(feature = "http")]
+mod slack;
 mod statsd;
 mod syslog;
 mod textfile;
@@ -34,7 +36,7 @@ mod without_http;
 #[cfg(not(feature = "http"))]
 use {
     without_http as otlp, without_http as pagerduty, without_http as ping, without_http as pushgateway,
-    without_http as webhook,
+    without_http as slack, without_http as webhook,
 };
 
 #[cfg(test)]
@@ -228,10 +230,13 @@ pub static KINDS: &[Kind] = &[
         secret: false,
         open: syslog::open,
     },
+    Kind {
+        name: "slack",
+        help: "https://HOST/PATH of a webhook, or file:PATH or env:NAME that holds it: alerts as messages",
+        secret: true,
+        open: slack::open,
+    },
 ];
-
-/// Kinds that the manual names for a later version.
-const NOT_BUILT_YET: &[&str] = &["slack"];
 
 /// The sinks of a list that take charge of alerts, each by its place and by what it is known as in the books
 /// of what is owed. Whoever reads that learns no secret, and a secret that is referred to may be changed.
@@ -330,9 +335,6 @@ fn is_secret(word: &SinkWord) -> bool {
 }
 
 fn not_a_kind(kind: &str) -> String {
-    if NOT_BUILT_YET.contains(&kind) {
-        return format!("'{kind}' is not built yet; {}", kinds_are());
-    }
     match nearest(kind, KINDS.iter().map(|known| known.name)) {
         Some(name) => format!("unknown kind '{kind}' (did you mean '{name}'?; {})", kinds_are()),
         None => format!("unknown kind '{kind}' ({})", kinds_are()),
@@ -362,12 +364,10 @@ mod tests {
     #[test]
     fn an_unknown_kind_is_named_with_the_nearest_and_without_its_target() {
         let kinds = "kinds are dogstatsd, statsd, jsonl, exec, textfile, pushgateway, otlp, ping, webhook, \
-                     pagerduty, syslog";
+                     pagerduty, syslog, slack";
         let said = format!("'dogstasd:…': unknown kind 'dogstasd' (did you mean 'dogstatsd'?; {kinds})");
         assert_eq!(refused("dogstasd:secret"), said);
         assert_eq!(refused("mqtt:secret"), format!("'mqtt:…': unknown kind 'mqtt' ({kinds})"));
-        let said = format!("'slack:…': 'slack' is not built yet; {kinds}");
-        assert_eq!(refused("slack:secret"), said);
     }
 
     #[test]
@@ -393,6 +393,8 @@ mod tests {
             ("pushgateway:http://secret", "pushgateway:…"),
             ("pushgateway:env:PUSH_URL", "pushgateway:env:PUSH_URL"),
             ("textfile:/var/x", "textfile:/var/x"),
+            ("slack:https://hooks.slack.com/services/secret", "slack:…"),
+            ("slack:file:/etc/slack", "slack:file:/etc/slack"),
             ("pong:secret", "pong:…"),
             ("pagerduty:secret", "pagerduty:…"),
             ("pagerduty:secret?url=https://eu.example", "pagerduty:…"),
@@ -416,7 +418,12 @@ mod tests {
     #[cfg(not(feature = "http"))]
     #[test]
     fn a_kind_that_needs_http_says_that_it_was_left_out() {
-        for (kind, takes) in [("ping", "https://"), ("webhook", "https://"), ("pagerduty", "a routing key")] {
+        for (kind, takes) in [
+            ("ping", "https://"),
+            ("slack", "https://"),
+            ("webhook", "https://"),
+            ("pagerduty", "a routing key"),
+        ] {
             let said = format!("'{kind}:…': this cronward was built without HTTP; {kind} takes {takes}");
             assert!(refused(&format!("{kind}:https://hc.example/secret")).starts_with(&said));
         }
@@ -429,11 +436,11 @@ mod tests {
         if cfg!(feature = "http") {
             words.extend(["pushgateway:http://push.example:9091", "otlp:", "otlp:https://o.example/x"]);
             words.extend(["ping:https://hc.example/x", "pagerduty:key", "webhook:https://hook.example/x"]);
+            words.push("slack:https://hooks.example/x");
         }
         for word in words.into_iter().map(written) {
             let sink = open_one(&word, &Variables::default(), &[]).unwrap();
             assert!(sink.name().starts_with(&format!("{}:", word.kind)), "{}", sink.name());
         }
-        assert!(KINDS.iter().all(|kind| !NOT_BUILT_YET.contains(&kind.name)));
     }
 }

@@ -42,6 +42,8 @@ mod redaction;
 mod retries;
 mod signals;
 mod sinks;
+#[cfg(feature = "http")]
+mod slack;
 mod statuses;
 mod support;
 mod syslog;

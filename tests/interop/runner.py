@@ -22,6 +22,8 @@ SCENARIOS = (
     "prometheus",
     "alerts",
     "otlp",
+    "slack",
+    "http_failures",
     "examples",
     "terminal",
     "init",

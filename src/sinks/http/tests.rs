@@ -200,11 +200,7 @@ fn certificates_that_cannot_be_read_concern_only_those_who_need_them() {
 
 #[test]
 fn a_refusal_is_said_in_the_receivers_words_unless_they_tell_too_much() {
-    let answer = |status: u16, kind: &'static str, body: &str| {
-        let mut headers = HeaderMap::new();
-        headers.insert("content-type", kind.parse().unwrap());
-        Answer { status: StatusCode::from_u16(status).unwrap(), headers, body: body.into() }
-    };
+    let answer = Answer::of;
     let url = Url::parse("https://hc.example/5d2c44").unwrap();
     for (answer, said) in [
         (answer(409, "text/plain; charset=utf-8", "ambiguous slug\n"), "HTTP 409: ambiguous slug"),
