@@ -70,7 +70,8 @@ pub fn dogstatsd(datagram: &str) -> Result<Vec<Item>, String> {
 
 /// A line without the fields `|c:…|e:…|card:…` at its end, of which each may be missing.
 fn without_origin(mut line: &str) -> &str {
-    let known: [(&str, fn(&str) -> bool); 3] = [
+    type Judge = fn(&str) -> bool;
+    let known: [(&str, Judge); 3] = [
         ("card:", |value| ["none", "low", "orchestrator", "high"].contains(&value)),
         ("e:", |value| !value.is_empty() && value.bytes().all(|byte| matches!(byte, b' '..=b'~'))),
         ("c:", |value| value.starts_with("ci-") || value.starts_with("in-")),

@@ -59,8 +59,11 @@ fn parse(record: &str) -> Result<Parsed, String> {
     Ok(Parsed { priority, header, data, message: message.to_owned() })
 }
 
+/// Parameters of an element, by name.
+type Data = Vec<(String, String)>;
+
 /// The one element, and what is behind it.
-fn element(text: &str) -> Result<(Vec<(String, String)>, &str), String> {
+fn element(text: &str) -> Result<(Data, &str), String> {
     let mut rest = text.strip_prefix("[cronward@32473").ok_or("no element")?;
     let mut data = Vec::new();
     loop {
