@@ -114,6 +114,10 @@ pub trait Sink: Send + Sync {
     fn answer(&self) -> Option<String> {
         None
     }
+    /// Whether it only shows how a job stands: an alert changes that, and nobody is told of it.
+    fn only_shows(&self) -> bool {
+        false
+    }
     /// Whether it is told last, with what the others answered: a log on this host.
     fn hears_the_others(&self) -> bool {
         false
