@@ -3,7 +3,7 @@
 //! for (a FIFO), and what is not a plain file or directory of our own is refused.
 
 use crate::os_error;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -13,10 +13,10 @@ use std::sync::Arc;
 use nix::NixPath;
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, openat};
+use nix::fcntl::{AT_FDCWD, OFlag, openat, renameat};
 use nix::libc;
 use nix::sys::stat::{FchmodatFlags, FileStat, Mode, fchmod, fchmodat, fstat, mkdirat};
-use nix::unistd::{Uid, geteuid};
+use nix::unistd::{Uid, UnlinkatFlags, geteuid, unlinkat, write};
 
 /// Mode of every directory, whatever the umask.
 const DIRECTORY_MODE: Mode = Mode::S_IRWXU;
@@ -251,6 +251,24 @@ impl Directory {
         self.create(name, PRUDENT | Access::Append.flags())
     }
 
+    /// Puts a file with this content in the place of the one of this name, if there is one: who reads it reads
+    /// the one or the other. The new file, open, for who wants it synced.
+    ///
+    /// # Errors
+    /// ENOSPC and the like; what was there is in force then.
+    pub fn replace(&self, name: &CStr, bytes: &[u8]) -> nix::Result<OwnedFd> {
+        let replacement = CString::new([name.to_bytes(), b".new"].concat()).map_err(|_| Errno::EINVAL)?;
+        match unlinkat(&*self.fd, &*replacement, UnlinkatFlags::NoRemoveDir) {
+            // Left behind by one that died here.
+            Ok(()) | Err(Errno::ENOENT) => {}
+            Err(error) => return Err(error),
+        }
+        let new = self.create_new(&replacement)?;
+        write_whole(&new, bytes)?;
+        renameat(&*self.fd, &*replacement, &*self.fd, name)?;
+        Ok(new)
+    }
+
     fn create(&self, name: &CStr, flags: OFlag) -> nix::Result<OwnedFd> {
         let fd = openat(&*self.fd, name, flags | OFlag::O_CREAT | OFlag::O_EXCL, FILE_MODE)?;
         // The umask may have taken away what the mode gives. Without it the file serves this once.
@@ -286,6 +304,17 @@ impl Directory {
     /// The path of a file in it, for messages.
     pub fn path_of(&self, name: &CStr) -> PathBuf {
         self.path.join(std::ffi::OsStr::from_bytes(name.to_bytes()))
+    }
+}
+
+/// Writes in one call what is one record; a file system that takes less of it has no room.
+///
+/// # Errors
+/// Those of write(2).
+pub fn write_whole(file: &OwnedFd, bytes: &[u8]) -> nix::Result<()> {
+    match write(file, bytes)? {
+        written if written == bytes.len() => Ok(()),
+        _ => Err(Errno::ENOSPC),
     }
 }
 

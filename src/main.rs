@@ -140,6 +140,14 @@ fn perform(task: Task, state_dir: Result<PathBuf, String>, own: &Configured) -> 
             answer(upkeep::mute(&text(&label), span, &attendant, now))
         }
         Task::Forget { label } => answer(upkeep::forget(&text(&label), &attendant, now)),
+        Task::Drill { label, confirm: true } => answer(setup::confirm(&text(&label), &attendant, now)),
+        Task::Drill { label, confirm: false } => match setup::drill(&text(&label), &attendant, now) {
+            Ok(drilled) => {
+                let printed = diagnostics::print(&drilled.text);
+                Exit::Code(u8::from(!printed || !drilled.well))
+            }
+            Err(why) => answer(Err(why)),
+        },
         Task::Flush => match debts::flush(&attendant, now) {
             Ok(flushed) => {
                 let printed = diagnostics::print(&flushed.text);

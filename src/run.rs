@@ -35,7 +35,9 @@ pub fn run(plan: &Arc<Plan>, levels: &Levels, sinks: &[Arc<dyn Sink>], caller: S
     let claimed = put_off(plan, caller).and_then(|()| claim(plan, &mut journal, id, caller));
     // Only now: to wait for one's time or for the lock is no part of the run.
     let started_at = Timestamp::now();
-    let circumstances = Circumstances { plan, levels, sinks, id, started_at, caller };
+    let mut traceparent = None;
+    quietly(|| sinks.iter().for_each(|sink| traceparent = traceparent.take().or(sink.begin(id))));
+    let circumstances = Circumstances { plan, levels, sinks, id, started_at, caller, traceparent };
     let mut left_to_do = LeftToDo::default();
     let mut output = None;
     let attempted = match claimed {
@@ -73,6 +75,8 @@ struct Circumstances<'a> {
     id: RunId,
     started_at: Timestamp,
     caller: SignalState,
+    /// What the command is to find in `TRACEPARENT`.
+    traceparent: Option<String>,
 }
 
 /// Why a run does not start its command.

@@ -15,6 +15,8 @@ pub enum Known {
     Json,
     /// `--crontab`
     Crontab,
+    /// `--confirm`
+    Confirm,
 }
 
 /// How an option is written, and what the help says of it.
@@ -42,6 +44,9 @@ impl Known {
             Known::Json => ("json", None, Takes::Nothing, "as JSON, for programs"),
             Known::Crontab => {
                 ("crontab", None, Takes::Many("FILE"), "a crontab whose jobs must have run; repeatable")
+            }
+            Known::Confirm => {
+                ("confirm", None, Takes::Nothing, "put on record that a person saw the last drill arrive")
             }
         };
         Spelling { long, short, takes, help }

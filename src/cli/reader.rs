@@ -28,6 +28,8 @@ pub struct Line {
     pub settings: Vec<(Setting, OsString)>,
     /// `--json`
     pub json: bool,
+    /// `--confirm`
+    pub confirm: bool,
     /// `--crontab`
     pub crontabs: Vec<OsString>,
     /// The words that are neither an option nor its value.
@@ -67,6 +69,7 @@ pub fn read(mut args: Vec<OsString>, start: usize, grammar: &Grammar) -> Result<
         match known {
             Known::Setting(setting) => place(&mut line.settings, setting, value),
             Known::Json => line.json = true,
+            Known::Confirm => line.confirm = true,
             Known::Crontab => line.crontabs.push(value),
             Known::Help => return Ok(Reading::Help),
             Known::Version => return Ok(Reading::Version),

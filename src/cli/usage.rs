@@ -14,6 +14,7 @@ Subcommands, as the very first word:
   mute LABEL DUR     hold the notifications of a job back
   forget LABEL       remove all that is remembered of a job
   flush              deliver alerts and recoveries that sinks could not be told of
+  drill LABEL        have a job's alert and recovery told for nothing, and see who takes them
 
 Durations are written '90s', '4h' or '1h30m'. An option --kill-after is also read from the variable
 CRONWARD_KILL_AFTER; lists in variables are separated by spaces and quoted as in a shell.

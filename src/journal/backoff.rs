@@ -5,18 +5,14 @@
 use std::ffi::CStr;
 use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::fcntl::renameat;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 use serde::{Deserialize, Serialize};
 
-use super::compaction::write_whole;
 use super::tail::read_range;
 use crate::clock::Timestamp;
 use crate::directory::{Access, Directory, Unsynced};
 
 const FILE: &CStr = c"backoff.json";
-const REPLACEMENT: &CStr = c"backoff.json.new";
 const VERSION: u32 = 1;
 /// A larger file is none of ours.
 const SIZE_MAX: u64 = 256 * 1024;
@@ -68,13 +64,7 @@ impl Backoff {
         }
         let written = Self { v: VERSION, ..self.clone() };
         let bytes = serde_json::to_vec(&written).unwrap_or_default();
-        match unlinkat(state.fd(), REPLACEMENT, UnlinkatFlags::NoRemoveDir) {
-            // Left behind by one that died here.
-            Ok(()) | Err(Errno::ENOENT) => {}
-            Err(error) => return Err(error),
-        }
-        write_whole(&state.create_new(REPLACEMENT)?, &bytes)?;
-        renameat(state.fd(), REPLACEMENT, state.fd(), FILE)
+        state.replace(FILE, &bytes).map(drop)
     }
 
     /// Whether no run needs to look for what others owe.

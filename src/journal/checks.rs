@@ -4,18 +4,13 @@
 use std::ffi::CStr;
 use std::path::Path;
 
-use nix::errno::Errno;
-use nix::fcntl::renameat;
-use nix::unistd::{UnlinkatFlags, unlinkat};
 use serde::{Deserialize, Serialize};
 
-use super::compaction::write_whole;
 use super::tail::read_range;
 use crate::clock::Timestamp;
 use crate::directory::{Access, Directory, Unsynced};
 
 const CHECKED: &CStr = c"checked.json";
-const REPLACEMENT: &CStr = c"checked.json.new";
 const VERSION: u32 = 1;
 /// A larger file is none of ours.
 const SIZE_MAX: u64 = 4096;
@@ -40,17 +35,8 @@ pub fn note_check(state_dir: &Path, now: Timestamp) {
     let Ok(directory) = Directory::open(state_dir) else { return };
     let checked = Checked { v: VERSION, at: now.as_millis() };
     let bytes = serde_json::to_vec(&checked).unwrap_or_default();
-    let replaced = (|| {
-        match unlinkat(directory.fd(), REPLACEMENT, UnlinkatFlags::NoRemoveDir) {
-            // Left behind by one that died here.
-            Ok(()) | Err(Errno::ENOENT) => {}
-            Err(error) => return Err(error),
-        }
-        write_whole(&directory.create_new(REPLACEMENT)?, &bytes)?;
-        renameat(directory.fd(), REPLACEMENT, directory.fd(), CHECKED)
-    })();
     // See above.
-    let _ = replaced;
+    let _ = directory.replace(CHECKED, &bytes);
 }
 
 #[cfg(test)]

@@ -12,12 +12,13 @@ use std::sync::Arc;
 use nix::errno::Errno;
 use nix::fcntl::renameat;
 use nix::sys::stat::fstat;
-use nix::unistd::{UnlinkatFlags, fsync, unlinkat, write};
+use nix::unistd::{UnlinkatFlags, fsync, unlinkat};
 
 use super::stored::read_end;
 use super::tail::{LARGEST_WINDOW, read_range};
 use super::{Files, JOURNAL};
 use crate::clock::Timestamp;
+use crate::directory::write_whole;
 
 /// A journal is compacted once it is larger than this many bytes.
 pub(super) const COMPACT_BEYOND: u64 = 1024 * 1024;
@@ -119,14 +120,6 @@ fn prune(files: &Files) {
     for name in names.drain(..surplus) {
         // One more or less is no reason to say anything.
         let _ = unlinkat(files.directory.fd(), &name[..], UnlinkatFlags::NoRemoveDir);
-    }
-}
-
-/// Writes in one call what is one record; a file system that takes less of it has no room.
-pub(super) fn write_whole(file: &OwnedFd, bytes: &[u8]) -> nix::Result<()> {
-    match write(file, bytes)? {
-        written if written == bytes.len() => Ok(()),
-        _ => Err(Errno::ENOSPC),
     }
 }
 

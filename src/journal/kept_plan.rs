@@ -5,22 +5,20 @@
 //! ordinary run neither reads nor writes it.
 
 mod differences;
+mod variables;
 
 use std::ffi::{CStr, OsStr, OsString};
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use nix::errno::Errno;
-use nix::fcntl::renameat;
 use nix::sys::stat::fstat;
-use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
+use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 
-use super::compaction::write_whole;
 use super::tail::read_range;
 use crate::clock::Timestamp;
 use crate::config::{self, Level, Levels};
-use crate::directory::{Access, Directory, Refusal, Unsynced};
+use crate::directory::{Access, Directory, Unsynced};
 use crate::job::CommandLine;
 use crate::plan::Plan;
 use crate::program::{Changed, Program};
@@ -30,7 +28,6 @@ use differences::differences;
 
 /// The file, in a job's directory.
 const PLAN: &CStr = c"plan.json";
-const REPLACEMENT: &CStr = c"plan.json.new";
 /// Version of the form.
 const VERSION: u32 = 1;
 /// A larger file is none of ours.
@@ -56,6 +53,9 @@ pub struct KeptPlan {
     shell: bool,
     /// Options by their long names, nearest level first.
     given: Vec<Given>,
+    /// What may be shown of the sinks that are left out of that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    hidden_sinks: Vec<String>,
     /// What sinks read of the environment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     variables: Vec<(String, String)>,
@@ -148,14 +148,9 @@ impl KeptPlan {
             path: plan.search_path.as_deref().map(text),
             command,
             shell,
+            hidden_sinks: plan.sinks.iter().filter_map(sinks::shown_if_secret).collect(),
             given: given.filter(|given| !is_secret(given)).collect(),
-            variables: plan
-                .variables
-                .0
-                .iter()
-                .filter(|(name, value)| !is_secret_variable(name, value))
-                .cloned()
-                .collect(),
+            variables: variables::kept(&plan.variables.0),
             ..Self::default()
         };
         kept.fingerprint = kept.hash();
@@ -185,9 +180,14 @@ impl KeptPlan {
         self.path.as_deref().map(OsStr::new)
     }
 
-    /// What sinks read of the environment.
-    pub fn variables(&self) -> &[(String, String)] {
-        &self.variables
+    /// What may be shown of the sinks of the run whose targets are secrets, and which are not kept.
+    pub fn hidden_sinks(&self) -> &[String] {
+        &self.hidden_sinks
+    }
+
+    /// What sinks read of the environment, beside it what they read of the attendant's own.
+    pub fn variables_beside(&self, own: &[(String, String)]) -> Vec<(String, String)> {
+        variables::together(&self.variables, own)
     }
 
     /// The options that were given to it, nearest level first; one that this version does not know is
@@ -247,7 +247,7 @@ impl KeptPlan {
         }
         // Strings, numbers and lists of them always serialize.
         let bytes = serde_json::to_vec(&kept).unwrap_or_default();
-        if let Ok(file) = replace(directory, &bytes) {
+        if let Ok(file) = directory.replace(PLAN, &bytes) {
             *recorded = Some(self.fingerprint);
             if worth_a_sync {
                 unsynced.extend([Arc::new(file), Arc::clone(directory.fd())]);
@@ -283,6 +283,7 @@ impl KeptPlan {
                 From::File => "file",
             });
         }
+        self.hidden_sinks.iter().for_each(|sink| hash.take(sink));
         for (name, value) in &self.variables {
             hash.take(name);
             hash.take(value);
@@ -320,13 +321,6 @@ fn is_secret(given: &Given) -> bool {
     given.option == Setting::Sink.row().long && sinks::holds_secret(OsStr::new(&given.value))
 }
 
-/// Whether a variable is a secret by its name, or a URL with a password, as of a proxy.
-fn is_secret_variable(name: &str, value: &str) -> bool {
-    let authority =
-        value.split_once("://").map_or(value, |(_, rest)| rest).split('/').next().unwrap_or_default();
-    ["KEY", "TOKEN", "SECRET", "PASS"].iter().any(|word| name.contains(word)) || authority.contains('@')
-}
-
 /// The plan in a job's directory; `None` if there is none.
 ///
 /// # Errors
@@ -356,20 +350,6 @@ pub(super) fn read_within(directory: &Directory, largest: u64) -> Result<Option<
     KeptPlan::read(&bytes)
         .map(Some)
         .ok_or_else(|| fail("cannot be understood; the next run writes a new one"))
-}
-
-/// Puts a plan with this content in the place of what is there.
-fn replace(directory: &Directory, bytes: &[u8]) -> Result<OwnedFd, Refusal> {
-    let refuse = |error| Refusal::Error(directory.path_of(PLAN), error);
-    match unlinkat(directory.fd(), REPLACEMENT, UnlinkatFlags::NoRemoveDir) {
-        // Left behind by one that died here.
-        Ok(()) | Err(Errno::ENOENT) => {}
-        Err(error) => return Err(refuse(error)),
-    }
-    let new = directory.create_new(REPLACEMENT).map_err(refuse)?;
-    write_whole(&new, bytes).map_err(refuse)?;
-    renameat(directory.fd(), REPLACEMENT, directory.fd(), PLAN).map_err(refuse)?;
-    Ok(new)
 }
 
 #[cfg(test)]

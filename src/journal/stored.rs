@@ -5,10 +5,11 @@
 
 mod end;
 mod owed;
+mod parts;
+mod scan;
 mod words;
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -21,6 +22,7 @@ use crate::policy;
 use crate::sys::process::PID_DIGITS;
 pub(super) use end::End;
 pub(super) use owed::Owed;
+pub(super) use scan::{runs, successes};
 pub(super) use words::Id;
 use words::{Letters, Totals, Word};
 
@@ -184,7 +186,7 @@ impl Fold {
             last_success: self.last_success.or_else(|| self.last.as_ref()?.success()).map(|milestone| {
                 policy::Milestone {
                     ended_at: Timestamp::from_millis(milestone.at),
-                    wall_time: milestone.wall_us.map(end::duration),
+                    wall_time: milestone.wall_us.map(parts::duration),
                 }
             }),
             last: self.last.as_ref().map(|last| policy::LastRun {
@@ -192,7 +194,7 @@ impl Fold {
                 outcome: last.outcome.0,
                 started_at: last.from.map(Timestamp::from_millis),
                 ended_at: Timestamp::from_millis(last.at),
-                wall_time: last.wall_us.map(end::duration),
+                wall_time: last.wall_us.map(parts::duration),
             }),
             totals: self.totals.0,
         }
@@ -213,11 +215,11 @@ impl Fold {
             outcome: Word(last.outcome),
             from: last.started_at.map(Timestamp::as_millis),
             at: last.ended_at.as_millis(),
-            wall_us: last.wall_time.map(end::micros),
+            wall_us: last.wall_time.map(parts::micros),
         });
         let last_success = history.last_success.map(|milestone| Milestone {
             at: milestone.ended_at.as_millis(),
-            wall_us: milestone.wall_time.map(end::micros),
+            wall_us: milestone.wall_time.map(parts::micros),
         });
         let repeated = self.last.as_ref().and_then(Last::success) == last_success;
         self.last_success = last_success.filter(|_| !repeated);
@@ -354,50 +356,6 @@ pub(super) fn read_line(line: &[u8]) -> Record {
             Err(_) => Record::Alien,
         },
     }
-}
-
-/// From when to when a run took, and nothing else of its end.
-#[derive(Deserialize)]
-struct Took {
-    started_at: i64,
-    ended_at: i64,
-}
-
-#[derive(Deserialize)]
-struct EndedOnly {
-    #[serde(default)]
-    lost: Vec<Took>,
-    end: Option<Took>,
-}
-
-/// The runs that have ended on lines of a journal, from start to end, newest first.
-pub(super) fn runs(lines: &[u8]) -> Vec<(Timestamp, Timestamp)> {
-    let lines = lines.rsplit(|&byte| byte == b'\n').filter(|line| !line.is_empty());
-    let ended = lines.filter_map(|line| serde_json::from_slice::<EndedOnly>(line).ok());
-    let took = ended.flat_map(|line| line.end.into_iter().chain(line.lost.into_iter().rev()));
-    took.map(|run| (Timestamp::from_millis(run.started_at), Timestamp::from_millis(run.ended_at))).collect()
-}
-
-/// How a run ended and how long it took, and nothing else of its end.
-#[derive(Deserialize)]
-struct Lasted {
-    outcome: Word,
-    wall_us: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct LastedOnly {
-    v: u32,
-    end: Lasted,
-}
-
-/// The wall times of the successes on lines of a journal, newest first. Runs that died are none, so what a
-/// line says of others than its own does not matter.
-pub(super) fn successes(lines: &[u8]) -> impl Iterator<Item = Duration> {
-    let lines = lines.rsplit(|&byte| byte == b'\n').filter(|line| !line.is_empty());
-    let ended = lines.filter_map(|line| serde_json::from_slice::<LastedOnly>(line).ok());
-    let succeeded = ended.filter(|line| line.v == VERSION && line.end.outcome.0.weight() == Weight::Success);
-    succeeded.filter_map(|line| line.end.wall_us.map(end::duration))
 }
 
 /// The run that a line records the end of, if it does.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nix::sys::stat::fstat;
 
-use super::compaction::{self, write_whole};
+use super::compaction;
 use super::kept_plan::KeptPlan;
 use super::locks::{self, Byte, Held};
 use super::reading::{Reader, Reading};
@@ -16,6 +16,7 @@ use super::stored::{End, Line, Owed};
 use super::tail::{self, Condition, LARGEST_WINDOW};
 use super::{Committed, Files, JOURNAL, debtors, owing, reports, sync};
 use crate::clock::{Deadline, Timestamp};
+use crate::directory::write_whole;
 use crate::job::{CommandLine, Label};
 use crate::os_error;
 use crate::outcome::Run;

@@ -85,7 +85,8 @@ pub fn make(
         let attempts = u32::try_from(earlier.len()).unwrap_or(u32::MAX).saturating_add(1);
         // Those of the lock are left again by each attempt, which is another process.
         let next_words = LastWords { journal: None, lock: last_words.lock.clone() };
-        let environment = environment(plan, id, attempts, journal.report_path(id).as_deref());
+        let report = journal.report_path(id);
+        let environment = environment(run, attempts, report.as_deref());
         let mut onlooker = Onlooker::new(run, journal, left_to_do, attempts);
         quietly(|| output.as_deref_mut().into_iter().for_each(Output::connect));
         let patience = plan.time_limit.map(|time| Deadline::after(time.limit));
@@ -144,8 +145,9 @@ fn drained(output: &mut Output, patience: Option<Deadline>, caller: SignalState)
 }
 
 /// The environment of the job: as received but for the secrets of our sinks, and the facts of this run.
-fn environment(plan: &Plan, id: RunId, attempt: u32, report: Option<&Path>) -> Vec<OsString> {
+fn environment(run: &Circumstances<'_>, attempt: u32, report: Option<&Path>) -> Vec<OsString> {
     const SINKS: &[u8] = b"CRONWARD_SINK=";
+    let Circumstances { plan, id, .. } = *run;
     let mut environment = plan.environment.clone();
     let secrets = sinks::secret_variables(&plan.sinks);
     let holds = |word: &OsString, name: &str| {
@@ -167,7 +169,23 @@ fn environment(plan: &Plan, id: RunId, attempt: u32, report: Option<&Path>) -> V
         word.push(report);
         environment.push(word);
     }
+    if let Some(traceparent) = &run.traceparent {
+        put_traceparent(&mut environment, traceparent);
+    }
     environment
+}
+
+/// Puts the run in the place of its caller, or behind our own facts.
+fn put_traceparent(environment: &mut Vec<OsString>, traceparent: &str) {
+    const NAME: &str = "TRACEPARENT=";
+    let word = OsString::from(format!("{NAME}{traceparent}"));
+    let mut is_set = false;
+    for old in environment.iter_mut().filter(|old| old.as_bytes().starts_with(NAME.as_bytes())) {
+        (*old, is_set) = (word.clone(), true);
+    }
+    if !is_set {
+        environment.push(word);
+    }
 }
 
 /// Gives an attempt its name: by how it ended, then by what was expected of it.

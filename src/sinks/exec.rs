@@ -57,6 +57,10 @@ impl Sink for Exec {
         true
     }
 
+    fn answer(&self) -> Option<String> {
+        Some("exit status 0".to_owned())
+    }
+
     fn wants(&self, topic: Topic) -> bool {
         topic == Topic::Alert
     }

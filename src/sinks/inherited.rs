@@ -44,7 +44,8 @@ fn references(target: &str) -> impl Iterator<Item = &str> {
         Some((value, options)) => (value, options),
         None => (target, ""),
     };
-    let of_options = options.split('&').filter_map(|option| option.split_once('=')).map(|(_, value)| value);
+    let of_options =
+        options.split(['&', '#', '?']).filter_map(|option| option.split_once('=')).map(|(_, value)| value);
     std::iter::once(value).chain(of_options).filter_map(|value| value.strip_prefix("env:"))
 }
 
@@ -75,6 +76,11 @@ mod tests {
             ("ping:https://h/x", "none"),
             ("'ping:https://h/x' ping:https://h/y", "none"),
             ("+ping:https://h/x", ""),
+            ("webhook:file:/u#secret=k jsonl:/f pagerduty:k", "jsonl:/f"),
+            (
+                "webhook:file:/u#secret=file:/k pagerduty:file:/k",
+                "webhook:file:/u#secret=file:/k pagerduty:file:/k",
+            ),
         ] {
             assert_eq!(without_secrets(OsStr::new(list)), OsStr::new(seen), "{list}");
         }

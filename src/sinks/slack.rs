@@ -60,6 +60,10 @@ impl Sink for Slack {
         true
     }
 
+    fn answer(&self) -> Option<String> {
+        self.client.last_answer()
+    }
+
     fn wants(&self, topic: Topic) -> bool {
         topic == Topic::Alert
     }

@@ -4,6 +4,7 @@
 mod examples;
 mod manual;
 mod monitoring;
+mod prometheus;
 mod runnable;
 mod runs;
 mod schema;
@@ -43,12 +44,13 @@ fn every_option_of_the_help_is_in_the_manual_and_no_other() {
 }
 
 /// The subcommands, and the sections of the manual that have their options.
-const SUBCOMMANDS: [(&str, &[&str]); 5] = [
+const SUBCOMMANDS: [(&str, &[&str]); 6] = [
     ("status", &["SUBCOMMANDS", "STATUS"]),
     ("check", &["SUBCOMMANDS", "CHECK"]),
     ("mute", &["SUBCOMMANDS", "MUTE AND FORGET"]),
     ("forget", &["SUBCOMMANDS", "MUTE AND FORGET"]),
     ("flush", &["SUBCOMMANDS", "DELIVERIES OWED"]),
+    ("drill", &["SUBCOMMANDS", "DRILL"]),
 ];
 
 #[test]

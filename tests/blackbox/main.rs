@@ -14,10 +14,12 @@ mod capture;
 mod changes;
 mod check;
 mod config;
+mod connections;
 mod counting;
 mod crash;
 mod damaged;
 mod documents;
+mod drill;
 mod environment;
 mod events;
 mod excerpts;
@@ -25,8 +27,12 @@ mod expectations;
 mod locks;
 mod logs;
 mod metrics;
+#[cfg(feature = "http")]
+mod otlp;
 mod overdue;
 mod owed;
+#[cfg(feature = "http")]
+mod pagers;
 mod passthrough;
 #[cfg(feature = "http")]
 mod pings;
@@ -40,6 +46,8 @@ mod sinks;
 mod slack;
 mod statuses;
 mod support;
+mod syslog;
+mod textfile;
 mod timeout;
 mod transparency;
 mod upkeep;

@@ -6,13 +6,13 @@ import os
 import subprocess
 
 # Large, and of no use here.
-LEFT_OUT = ("./usr/bin/prometheus", "./usr/share/doc", "./usr/share/fonts", "./usr/share/javascript", "./usr/share/nodejs")
+LEFT_OUT = ("./usr/share/doc", "./usr/share/fonts", "./usr/share/javascript", "./usr/share/nodejs")
 
 
 class Unpacked:
     """What the packages need and the system does not have, below one directory; for the rest, the system."""
 
-    def __init__(self, root, packages):
+    def __init__(self, root, packages, left_out=()):
         self.root = root
         archives = os.path.join(root, "archives")
         os.makedirs(os.path.join(archives, "partial"))
@@ -25,7 +25,7 @@ class Unpacked:
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         for archive in glob.glob(f"{archives}/*.deb"):
             files = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", archive], stdout=subprocess.PIPE)
-            tar = ["tar", "--extract", "--directory", root, *(f"--exclude={path}" for path in LEFT_OUT)]
+            tar = ["tar", "--extract", "--directory", root, *(f"--exclude={path}" for path in (*LEFT_OUT, *left_out))]
             subprocess.run(tar, stdin=files.stdout, check=True)
             files.stdout.close()
             if files.wait() != 0:

@@ -81,6 +81,7 @@ fn line(matches: &mut ArgMatches, grammar: &Grammar) -> Line {
                 line.settings.extend(taken(matches, long).map(|value| (setting, value)));
             }
             (Known::Json, _) => line.json = matches.get_flag(long),
+            (Known::Confirm, _) => line.confirm = matches.get_flag(long),
             (Known::Crontab, _) => line.crontabs.extend(taken(matches, long)),
             (Known::Help | Known::Version, _) => {}
         }

@@ -9,7 +9,8 @@ use crate::job::{RunId, Signal};
 use crate::notice::{Finished, Notice, Start};
 use crate::outcome::{Ended, Ending, Outcome, Run, RunEnd, Usage};
 use crate::plan::Plan;
-use crate::policy::{AlertAfter, History, Judged, RECENT_MAX, judge};
+use crate::policy::{History, Judged, judge};
+use crate::setup::brink;
 use crate::turn::{AlertTurn, TurnCause};
 
 /// 2026-01-01T00:00:00Z.
@@ -25,30 +26,16 @@ pub fn all(plan: &Plan) -> [(&'static str, Vec<Vec<Notice>>); 2] {
     let failure = failing_code(plan).map_or(killed, Ending::Exited);
     [
         ("a success would send", stages(plan, Ending::Exited(0), &History::default())),
-        ("a failure that opens the alert would send", stages(plan, failure, &on_the_brink(plan))),
+        (
+            "a failure that opens the alert would send",
+            stages(plan, failure, &brink::of_an_alert(&plan.rule, STARTED_AT)),
+        ),
     ]
 }
 
 /// The smallest exit code that is a failure of this job.
 fn failing_code(plan: &Plan) -> Option<u8> {
     (1..=u8::MAX).find(|&code| plan.codes.of(code) == Outcome::Failed)
-}
-
-/// A history that one more failure makes an alert of.
-fn on_the_brink(plan: &Plan) -> History {
-    let failures = match plan.rule.after {
-        AlertAfter::InARow(failures)
-        | AlertAfter::OfLast { failures, .. }
-        | AlertAfter::Within { failures, .. } => failures.get() - 1,
-    };
-    // What the rules that look further back count by is no longer than their own bound.
-    let remembered = (failures as usize).min(RECENT_MAX);
-    History {
-        failures_in_a_row: failures,
-        recent: vec![Outcome::Failed; remembered],
-        failure_times: vec![STARTED_AT; remembered],
-        ..History::default()
-    }
 }
 
 fn stages(plan: &Plan, ending: Ending, before: &History) -> Vec<Vec<Notice>> {

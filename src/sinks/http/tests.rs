@@ -66,6 +66,18 @@ fn what_may_pass_is_tried_again_and_what_will_not_is_an_answer() {
 }
 
 #[test]
+fn a_client_may_be_told_what_alone_is_worth_another_attempt() {
+    for (status_line, expected, attempts) in [("503 Unavailable", 200, 2), ("500 Oops", 500, 1)] {
+        let server = HttpServer::answering(&[Reply::Head(status_line)]);
+        let url = Url::parse(&server.url("/")).unwrap();
+        let request = Request { method: Method::POST, url: &url, headers: &[], body: b"" };
+        let client = Client::new(&Variables::default()).retrying(&[429, 503]);
+        assert_eq!(status(client.send(&request, Deadline::after(AMPLE))), Ok(expected));
+        assert_eq!(server.received().len(), attempts, "{status_line}");
+    }
+}
+
+#[test]
 fn a_pause_that_is_asked_for_is_kept() {
     let server = HttpServer::answering(&[Reply::Head("429 Slow\r\nRetry-After: 1")]);
     let clock = Stopwatch::start();
