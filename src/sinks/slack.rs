@@ -6,10 +6,9 @@
 mod message;
 mod text;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use super::http::{Answer, Client, Method, Request, Url};
-use super::secret::Secret;
+use super::http::{Answer, Client, Method, Request, SecretUrl, Url};
 use super::{Opening, Pace, Sink, Topic};
 use crate::clock::Deadline;
 use crate::notice::Notice;
@@ -20,9 +19,7 @@ const WORD_MAX: usize = 60;
 /// The sink.
 struct Slack {
     name: String,
-    webhook: Secret,
-    /// The URL of the webhook, once it has been read.
-    url: OnceLock<Url>,
+    webhook: SecretUrl,
     client: Client,
 }
 
@@ -31,18 +28,10 @@ struct Slack {
 /// # Errors
 /// In words: what was written down as it is, is no URL.
 pub fn open(opening: &Opening<'_>) -> Result<Arc<dyn Sink>, String> {
-    let webhook = Secret::new(opening.target, opening.environment)?;
-    let (shown, url) = match webhook.reference() {
-        Some(reference) => (reference, OnceLock::new()),
-        None => {
-            let url = Url::parse(&webhook.read()?)?;
-            (format!("{url:?}"), OnceLock::from(url))
-        }
-    };
+    let webhook = SecretUrl::new(opening.target, opening.environment)?;
     Ok(Arc::new(Slack {
-        name: format!("slack:{shown}"),
+        name: format!("slack:{}", webhook.shown()),
         webhook,
-        url,
         client: Client::new(opening.variables),
     }))
 }
@@ -72,27 +61,17 @@ impl Sink for Slack {
     fn prepare(&self) {}
 
     fn preview(&self, notices: &[Notice]) -> Vec<String> {
-        let webhook = self.name.strip_prefix("slack:").unwrap_or_default();
+        let webhook = self.webhook.shown();
         notices.iter().map(|notice| format!("POST {webhook}\n{}", message::message(notice))).collect()
     }
 
     fn deliver(&self, notices: &[Notice], deadline: Deadline) -> Result<(), String> {
-        let url = self.url()?;
+        let url = self.webhook.url()?;
         notices.iter().try_for_each(|notice| self.tell(url, notice, deadline))
     }
 }
 
 impl Slack {
-    /// The URL of the webhook. Only success is kept: a file that was not there at the start of a run may be
-    /// there at its end.
-    fn url(&self) -> Result<&Url, String> {
-        if let Some(url) = self.url.get() {
-            return Ok(url);
-        }
-        let url = Url::parse(&self.webhook.read()?)?;
-        Ok(self.url.get_or_init(|| url))
-    }
-
     fn tell(&self, url: &Url, notice: &Notice, deadline: Deadline) -> Result<(), String> {
         let mut answer = self.post(url, &message::message(notice), deadline)?;
         // It does not like what it was sent, as a server that knows other blocks might. A headline is more

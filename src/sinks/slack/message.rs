@@ -18,6 +18,8 @@ use crate::plan::Severity;
 use crate::redact::one_line;
 use crate::shell;
 
+use Look::{Marked, Plain};
+
 /// Longest text of a header.
 const HEADER_MAX: usize = 150;
 
@@ -27,9 +29,6 @@ const SECTION_MAX: usize = 3000;
 /// Longest value in a row; 2000 would be allowed, and nobody would read them.
 const VALUE_MAX: usize = 500;
 
-/// Rows in a section: each is two of its ten fields.
-const ROWS_MAX: usize = 5;
-
 /// How much of a label stands in the header.
 const LABEL_MAX: usize = 80;
 
@@ -38,43 +37,54 @@ const HOST_MAX: usize = 35;
 
 /// The message.
 pub fn message(notice: &Notice) -> String {
-    match notice.news.turn() {
-        Some(turn) => sent(notice, &format!(r#","blocks":[{}]"#, blocks(notice, turn).join(","))),
-        None => headline(notice),
+    let mut sent = opening(notice);
+    if let Some(turn) = notice.news.turn() {
+        sent.push_str(r#","blocks":["#);
+        let mut blocks = Blocks { json: sent, list: "", items: 0 };
+        tell(notice, turn, &mut blocks);
+        blocks.end_list();
+        sent = blocks.json;
+        sent.push(']');
     }
+    sent + "}"
 }
 
 /// The message for a receiver that does not take the blocks.
 pub fn headline(notice: &Notice) -> String {
-    sent(notice, "")
+    opening(notice) + "}"
 }
 
 /// Slack makes a preview of a page that is linked to unless it is told otherwise.
-fn sent(notice: &Notice, blocks: &str) -> String {
-    let text = quoted(&escaped(&one_line(&notice.headline_for(Audience::Away)), SECTION_MAX));
-    format!(r#"{{"text":{text},"mrkdwn":false,"unfurl_links":false,"unfurl_media":false{blocks}}}"#)
+fn opening(notice: &Notice) -> String {
+    let text = escaped(&one_line(&notice.headline_for(Audience::Away)), SECTION_MAX);
+    format!(r#"{{"text":{},"mrkdwn":false,"unfurl_links":false,"unfurl_media":false"#, quoted(&text))
 }
 
-fn blocks(notice: &Notice, turn: &Turn) -> Vec<String> {
+fn tell(notice: &Notice, turn: &Turn, blocks: &mut Blocks) {
+    let job = &*notice.job;
     let closed = matches!(notice.news, News::Closed(_));
     let run = turn.cause.finished().map(|finished| &finished.run);
-    let header = plain(&title(notice, turn), HEADER_MAX);
-    let mut blocks = vec![format!(r#"{{"type":"header","text":{header}}}"#)];
+    blocks.block("header", Plain(HEADER_MAX), &title(notice, turn));
     // Of a run that ended well there is nothing to explain.
     if !closed || run.is_none() {
-        let reason = turn.cause.reason_for(&notice.job, Audience::Away);
-        blocks.extend(reason.and_then(|reason| said(&one_line(&reason))));
+        let reason = turn.cause.reason_for(job, Audience::Away).unwrap_or_default();
+        blocks.block("section", Plain(SECTION_MAX), &one_line(&reason));
     }
     if closed {
-        blocks.push(section(&marked(&how_long(notice, turn))));
+        blocks.block("section", Marked, &how_long(notice, turn));
     } else {
-        blocks.extend(rows(notice, turn).chunks(ROWS_MAX).map(fields));
-        blocks.extend(changes(notice, turn));
-        let output = run.and_then(|run| end_of_output(&notice.job, run, SECTION_MAX));
-        blocks.extend(output.map(|output| section(&marked(&code(&output, SECTION_MAX)))));
+        tell_rows(notice, turn, blocks);
+        let mut changes = String::new();
+        for change in changes_for(job, &turn.changed, Audience::Away) {
+            let front = if changes.is_empty() { "Changed since the last success:" } else { "" };
+            changes.push_str(&format!("{front}\n• {}", one_line(&change)));
+        }
+        blocks.block("section", Plain(SECTION_MAX), &changes);
+        if let Some(output) = run.and_then(|run| end_of_output(job, run, SECTION_MAX)) {
+            blocks.block("section", Marked, &code(&output, SECTION_MAX));
+        }
     }
-    blocks.push(context(notice, turn));
-    blocks
+    tell_context(notice, turn, blocks);
 }
 
 /// How bad it is, for those who see no colours as well, and what has happened to whom.
@@ -122,38 +132,30 @@ fn how_long(notice: &Notice, Turn { alert, .. }: &Turn) -> String {
     )
 }
 
-/// What one looks for, that first which is asked first; values as text objects.
-fn rows(notice: &Notice, turn: &Turn) -> Vec<(&'static str, String)> {
+/// What one looks for, that first which is asked first.
+fn tell_rows(notice: &Notice, turn: &Turn, blocks: &mut Blocks) {
     let job = &*notice.job;
-    let mut rows =
-        vec![("Since", marked(&moment(turn.alert.opened_at))), ("Failures", marked(&failures(turn)))];
+    blocks.row("Since", Marked, &moment(turn.alert.opened_at));
+    blocks.row("Failures", Marked, &failures(turn));
     let finished = turn.cause.finished().map(|finished| &**finished);
-    rows.extend(last_success(finished).map(|words| ("Last success", marked(&words))));
+    blocks.row("Last success", Marked, &last_success(finished));
     if let Some(start) = notice.news.under_way() {
-        rows.push(("Running since", marked(&moment(start.started_at))));
+        blocks.row("Running since", Marked, &moment(start.started_at));
     }
     if let Some(Finished { run, .. }) = finished {
-        rows.push(("Ended with", marked(&ending(run))));
-        rows.extend(run.wall_time.map(|time| ("Took", marked(&human::span(time)))));
+        blocks.row("Ended with", Marked, &ending(run));
+        blocks.row("Took", Marked, &run.wall_time.map(human::span).unwrap_or_default());
     }
-    let mut written = |name, value: &str| {
-        let value = one_line(value);
-        if !value.trim().is_empty() {
-            rows.push((name, plain(value.trim(), VALUE_MAX)));
-        }
-    };
-    if let Some(owner) = &job.owner {
-        written("Owner", owner);
-    }
+    let value = Plain(VALUE_MAX);
+    blocks.row("Owner", value, &one_line(job.owner.as_deref().unwrap_or_default()));
     if let Some(runbook) = &job.runbook {
         // A button would do as well, and Slack puts a warning beside one that no app answers to.
         let shown = words_for(runbook, Audience::Away);
         match link(&shown).filter(|_| shown == *runbook) {
-            Some(link) => rows.push(("Runbook", marked(&link))),
-            None => written("Runbook", &shown),
+            Some(link) => blocks.row("Runbook", Marked, &link),
+            None => blocks.row("Runbook", value, &one_line(&shown)),
         }
     }
-    rows
 }
 
 fn failures(turn: &Turn) -> String {
@@ -166,13 +168,14 @@ fn failures(turn: &Turn) -> String {
     }
 }
 
-/// `None` if nobody can say: of what is told a day later, only the failures are on record.
-fn last_success(finished: Option<&Finished>) -> Option<String> {
-    let history = finished?.history.as_ref().filter(|history| history.last.is_some())?;
-    Some(match &history.last_success {
-        Some(success) => moment(success.ended_at),
-        None => "none on record".to_owned(),
-    })
+/// Empty if nobody can say: of what is told a day later, only the failures are on record.
+fn last_success(finished: Option<&Finished>) -> String {
+    let history = finished.and_then(|finished| finished.history.as_ref());
+    match history.filter(|history| history.last.is_some()).map(|history| history.last_success) {
+        Some(Some(success)) => moment(success.ended_at),
+        Some(None) => "none on record".to_owned(),
+        None => String::new(),
+    }
 }
 
 fn ending(run: &Run) -> String {
@@ -196,57 +199,121 @@ fn moment(at: Timestamp) -> String {
     format!("{utc} UTC\n<!date^{seconds}^{{date_short_pretty}} {{time_secs}} your time|{utc} UTC>")
 }
 
-fn changes(notice: &Notice, turn: &Turn) -> Option<String> {
-    let changes = changes_for(&notice.job, &turn.changed, Audience::Away);
-    let lines: String = changes.iter().map(|change| format!("\n• {}", one_line(change))).collect();
-    (!lines.is_empty())
-        .then(|| section(&plain(&format!("Changed since the last success:{lines}"), SECTION_MAX)))
-}
-
 /// What a person looks up, small.
-fn context(notice: &Notice, turn: &Turn) -> String {
+fn tell_context(notice: &Notice, turn: &Turn, blocks: &mut Blocks) {
     let job = &*notice.job;
-    let mut elements = vec![format!("alert {}", turn.alert.id)];
+    blocks.element("alert ", &turn.alert.id.to_string());
     let run = turn.cause.finished().map(|finished| finished.run.id);
-    elements.extend(run.or(notice.news.under_way().map(|start| start.id)).map(|id| format!("run {id}")));
-    let mut element = |name: &str, value: &str| elements.push(format!("{name} {}", one_line(value)));
-    element("job", job.label.as_str());
-    element("host", &job.host);
-    if let Some(words) = command_for(job, Audience::Away) {
-        let words: Vec<_> =
-            words.iter().map(|word| shell::quote(word).to_string_lossy().into_owned()).collect();
-        element("command", &words.join(" "));
+    if let Some(run) = run.or(notice.news.under_way().map(|start| start.id)) {
+        blocks.element("run ", &run.to_string());
     }
-    if !job.tags.is_empty() {
-        let tags: Vec<String> = job.tags.iter().map(ToString::to_string).collect();
-        element("tags", &tags.join(", "));
+    blocks.element("job ", job.label.as_str());
+    blocks.element("host ", &job.host);
+    let mut command = String::new();
+    for word in command_for(job, Audience::Away).unwrap_or_default() {
+        command.push_str(if command.is_empty() { "" } else { " " });
+        command.push_str(&shell::quote(&word).to_string_lossy());
     }
-    let elements: Vec<String> = elements.iter().map(|text| plain(text, VALUE_MAX)).collect();
-    format!(r#"{{"type":"context","elements":[{}]}}"#, elements.join(","))
+    blocks.element("command ", &command);
+    let mut tags = String::new();
+    for tag in &job.tags {
+        tags.push_str(if tags.is_empty() { "" } else { ", " });
+        tags.push_str(&tag.to_string());
+    }
+    blocks.element("tags ", &tags);
 }
 
-fn fields(rows: &[(&str, String)]) -> String {
-    let fields = rows.iter().map(|(name, value)| format!("{},{value}", marked(&format!("*{name}*"))));
-    format!(r#"{{"type":"section","fields":[{}]}}"#, fields.collect::<Vec<_>>().join(","))
+/// How a text is read.
+#[derive(Clone, Copy)]
+enum Look {
+    /// As it is, and not even with the names of emoji. What is longer than this is cut.
+    Plain(usize),
+    /// With marks, and nothing else that might be found in it.
+    Marked,
 }
 
-/// A sentence, if there is anything in it.
-fn said(sentence: &str) -> Option<String> {
-    (!sentence.trim().is_empty()).then(|| section(&plain(sentence, SECTION_MAX)))
+/// What a block begins with that is a list of texts in two columns.
+const FIELDS: &str = r#"{"type":"section","fields":["#;
+
+/// What a block begins with that is a list of texts in small letters.
+const ELEMENTS: &str = r#"{"type":"context","elements":["#;
+
+/// How many texts have room in either.
+const ITEMS_MAX: usize = 10;
+
+/// The blocks of a message, written one behind the other. Nothing is made of a text that is empty: Slack
+/// would refuse the whole message for it.
+struct Blocks {
+    json: String,
+    /// The list that is being written, if there is one.
+    list: &'static str,
+    items: usize,
 }
 
-fn section(text: &str) -> String {
-    format!(r#"{{"type":"section","text":{text}}}"#)
-}
+impl Blocks {
+    /// A block of one text.
+    fn block(&mut self, kind: &str, look: Look, text: &str) {
+        if !text.trim().is_empty() {
+            self.end_list();
+            self.comma();
+            self.json.push_str(r#"{"type":""#);
+            self.json.push_str(kind);
+            self.json.push_str(r#"","text":"#);
+            self.text(look, text);
+            self.json.push('}');
+        }
+    }
 
-/// Text in which nothing is looked for, not even the names of emoji.
-fn plain(text: &str, limit: usize) -> String {
-    format!(r#"{{"type":"plain_text","text":{},"emoji":false}}"#, quoted(&escaped(text, limit)))
-}
+    /// A name and a value beside it.
+    fn row(&mut self, name: &str, look: Look, value: &str) {
+        if !value.trim().is_empty() {
+            self.item(FIELDS, Marked, &format!("*{name}*"));
+            self.item(FIELDS, look, value.trim());
+        }
+    }
 
-/// Text with marks, in which nothing else is looked for.
-fn marked(text: &str) -> String {
-    format!(r#"{{"type":"mrkdwn","text":{},"verbatim":true}}"#, quoted(text))
+    /// A name and a value in small letters.
+    fn element(&mut self, name: &str, value: &str) {
+        if !value.is_empty() {
+            self.item(ELEMENTS, Plain(VALUE_MAX), &(name.to_owned() + &one_line(value)));
+        }
+    }
+
+    fn item(&mut self, list: &'static str, look: Look, text: &str) {
+        if self.list != list || self.items == ITEMS_MAX {
+            self.end_list();
+            self.comma();
+            self.json.push_str(list);
+            self.list = list;
+        }
+        self.comma();
+        self.text(look, text);
+        self.items += 1;
+    }
+
+    fn end_list(&mut self) {
+        if !self.list.is_empty() {
+            self.json.push_str("]}");
+            self.list = "";
+            self.items = 0;
+        }
+    }
+
+    fn comma(&mut self) {
+        if !self.json.ends_with('[') {
+            self.json.push(',');
+        }
+    }
+
+    fn text(&mut self, look: Look, text: &str) {
+        let (front, text) = match look {
+            Plain(limit) => (r#"{"type":"plain_text","emoji":false,"text":"#, escaped(text, limit)),
+            Marked => (r#"{"type":"mrkdwn","verbatim":true,"text":"#, text.to_owned()),
+        };
+        self.json.push_str(front);
+        self.json.push_str(&quoted(&text));
+        self.json.push('}');
+    }
 }
 
 /// As a string of JSON.
