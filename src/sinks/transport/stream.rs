@@ -122,9 +122,7 @@ fn write_all(mut connection: &TcpStream, mut rest: &[u8], deadline: Deadline) ->
 }
 
 fn reason(error: &io::Error) -> String {
-    match error.kind() {
-        // What a write says when its time is over (socket(7), SO_SNDTIMEO), and what a connect says.
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "timed out".to_owned(),
-        _ => os_error::words_of(error),
-    }
+    // What a write says when its time is over (socket(7), SO_SNDTIMEO), and what a connect says.
+    let is_late = matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
+    if is_late { "timed out".to_owned() } else { os_error::words_of(error) }
 }
