@@ -70,16 +70,14 @@ pub fn dogstatsd(datagram: &str) -> Result<Vec<Item>, String> {
 
 /// A line without the fields `|c:…|e:…|card:…` at its end, of which each may be missing.
 fn without_origin(mut line: &str) -> &str {
-    type Judge = fn(&str) -> bool;
-    let known: [(&str, Judge); 3] = [
-        ("card:", |value| ["none", "low", "orchestrator", "high"].contains(&value)),
-        ("e:", |value| !value.is_empty() && value.bytes().all(|byte| matches!(byte, b' '..=b'~'))),
-        ("c:", |value| value.starts_with("ci-") || value.starts_with("in-")),
-    ];
-    for (name, is_fine) in known {
-        let last = line.rsplit_once('|');
-        if let Some((before, field)) = last
-            && field.strip_prefix(name).is_some_and(is_fine)
+    let is_fine = |name: &str, value: &str| match name {
+        "card:" => ["none", "low", "orchestrator", "high"].contains(&value),
+        "e:" => !value.is_empty() && value.bytes().all(|byte| matches!(byte, b' '..=b'~')),
+        _ => value.starts_with("ci-") || value.starts_with("in-"),
+    };
+    for name in ["card:", "e:", "c:"] {
+        if let Some((before, field)) = line.rsplit_once('|')
+            && field.strip_prefix(name).is_some_and(|value| is_fine(name, value))
         {
             line = before;
         }

@@ -179,6 +179,8 @@ fn a_negative_gauge_and_its_zero_are_never_in_two_datagrams() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
     #[test]
     fn hostile_tags_forge_neither_a_line_nor_a_tag_of_ours(
         label in sample::hostile(), keys in prop::collection::vec(sample::hostile(), 0..4), value in sample::hostile(),

@@ -20,7 +20,7 @@ struct Parsed {
     /// Timestamp, host, program, process and kind.
     header: Vec<String>,
     /// Of the one element, without the escapes.
-    data: Vec<(String, String)>,
+    data: Data,
     message: String,
 }
 
@@ -59,7 +59,7 @@ fn parse(record: &str) -> Result<Parsed, String> {
     Ok(Parsed { priority, header, data, message: message.to_owned() })
 }
 
-/// Parameters of an element, by name.
+/// Names and values.
 type Data = Vec<(String, String)>;
 
 /// The one element, and what is behind it.
@@ -332,6 +332,8 @@ fn a_start_and_a_check_are_no_record() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
     #[test]
     fn whatever_it_is_made_of_a_record_is_one_and_fits(
         label in sample::hostile(), host in sample::hostile(), reason in sample::hostile(), owner in sample::hostile(),

@@ -123,8 +123,6 @@ fn write_all(mut connection: &TcpStream, mut rest: &[u8], deadline: Deadline) ->
 
 fn reason(error: &io::Error) -> String {
     // What a write says when its time is over (socket(7), SO_SNDTIMEO), and what a connect says.
-    if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
-        return "timed out".to_owned();
-    }
-    os_error::words_of(error)
+    let is_late = matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
+    if is_late { "timed out".to_owned() } else { os_error::words_of(error) }
 }
