@@ -17,6 +17,8 @@ mod config;
 mod counting;
 mod crash;
 mod damaged;
+#[cfg(debug_assertions)]
+mod defects;
 mod documents;
 mod environment;
 mod events;
