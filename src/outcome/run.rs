@@ -185,11 +185,9 @@ impl Run {
 
     /// How cronward ends after this run; never changed by anything that happens later.
     pub fn exit(&self) -> Exit {
-        match exit_of(&self.end, self.timed_out) {
-            // Without the pipe in between, its write would have failed, and it would have said so.
-            Exit::Code(0) if self.output_was_lost => Exit::Code(status::CANNOT_RUN),
-            exit => exit,
-        }
+        let exit = exit_of(&self.end, self.timed_out);
+        // Without the pipe in between, its write would have failed, and it would have said so.
+        if self.output_was_lost && exit == Exit::Code(0) { Exit::Code(status::CANNOT_RUN) } else { exit }
     }
 
     /// The exit code of the command, if it exited by itself.

@@ -16,6 +16,7 @@ use super::Observers;
 use super::destination::Destination;
 use super::held::Held;
 use super::states::{Loss, Route, Step, Want};
+use crate::rehearsal;
 use crate::sys::descriptor::unread;
 
 /// Size of our pipes, in bytes, where the kernel lets us (pipe(7), pipe-max-size): with the 64 KiB that are
@@ -295,12 +296,11 @@ impl Stream {
         self.buffer.resize(BUFFER, 0);
         let count = read(source, &mut self.buffer[..most.min(BUFFER)])?;
         self.refusals = 0;
-        if self.teed > 0 {
-            self.teed -= count;
-        } else {
-            self.pending = 0..count;
-        }
+        let gone_on = count.min(self.teed);
+        self.teed -= gone_on;
+        self.pending = gone_on..count;
         self.tell();
+        rehearsal::of_a_panic(if self.taken > 0 { "more output" } else { "output" });
         observers.see(&self.buffer[..count]);
         self.count(count);
         Ok(count)

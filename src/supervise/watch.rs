@@ -191,6 +191,7 @@ impl<'a> Watch<'a> {
 
     fn reap(&mut self, end: RunEnd, usage: Option<Usage>) {
         lifeline::ended(exit_of(&end, self.escalation.timed_out()));
+        rehearsal::of_a_panic("reaped");
         // Whoever waits for a moment wants to hear of a command that still runs.
         self.timers.moment = None;
         self.reaped = Some(Reaped { end, usage, wall_time: self.stopwatch.elapsed() });

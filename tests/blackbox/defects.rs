@@ -3,11 +3,15 @@
 
 use std::fs::{self, File};
 use std::io::Read;
+use std::time::{Duration, Instant};
 
 use nix::libc;
 
 use crate::support::situation::{self, wait_readable};
-use crate::support::{End, Host, Invocation, Ran, Situation, cronward_binary, eventually, process_state};
+use crate::support::{
+    End, Host, Invocation, Ran, Situation, cronward_binary, eventually, process_state, processor_ticks,
+    until_reaped,
+};
 
 /// Told to panic at a place.
 fn panicking<'h>(place: &str, invocation: Invocation<'h>) -> Invocation<'h> {
@@ -28,13 +32,14 @@ fn numbered(count: u32) -> Vec<u8> {
 }
 
 /// Where a command has been started.
-const PLACES: [&str; 3] = ["watch", "end", "report"];
-const OUTPUTS: [&[&str]; 4] = [&[], &["--capture", "1KiB"], &["--quiet"], &["--log-dir", "logs"]];
+const PLACES: [&str; 4] = ["watch", "reaped", "end", "report"];
+const OPTIONS: [&[&str]; 5] =
+    [&[], &["--timeout", "1h"], &["--capture", "1KiB"], &["--quiet"], &["--log-dir", "logs"]];
 
 #[test]
 fn before_the_command_is_started_it_is_125_and_nothing_is_run() {
     let host = Host::new();
-    for options in OUTPUTS {
+    for options in OPTIONS {
         let ran = panicking("start", host.wrap(options, "touch ran; exit 3")).run();
         assert_eq!(ran.end(), End::Code(125), "{ran}");
         assert_panicked("start", &ran);
@@ -46,7 +51,7 @@ fn before_the_command_is_started_it_is_125_and_nothing_is_run() {
 fn the_job_is_waited_for_its_output_arrives_and_its_end_is_ours() {
     let host = Host::new();
     for place in PLACES {
-        for options in OUTPUTS {
+        for options in OPTIONS {
             for (ending, end) in [
                 ("exit 7", End::Code(7)),
                 ("exit 0", End::Code(0)),
@@ -68,16 +73,17 @@ fn all_output_arrives_once_wherever_it_was_when_the_panic_came() {
     let host = Host::new();
     let bytes = numbered(3_000_000);
     fs::write(host.path("bytes"), &bytes).unwrap();
-    for place in ["output", "watch", "end", "report"] {
-        for options in [
-            &["--capture", "1KiB"][..],
-            // All of it is seen by somebody: so it goes from pipe to pipe, and is read out of the first behind that.
-            &["--log-dir", "logs"],
-            // A part is in memory, and more is in a file.
-            &["--quiet"],
-        ] {
+    for options in [
+        &["--capture", "1KiB"][..],
+        // All of it is seen by somebody: so it goes from pipe to pipe, and is read out of the first behind that.
+        &["--log-dir", "logs"],
+        // A part is in memory, and more is in a file.
+        &["--quiet"],
+    ] {
+        let gone_on = (options[0] == "--log-dir").then_some("output that has gone on");
+        for place in ["output", "more output"].into_iter().chain(PLACES).chain(gone_on) {
             let (mut reader, writer) = situation::pipe();
-            let invocation = host.wrap(options, "echo first >&2; exec cat bytes >&2").stderr(writer);
+            let invocation = host.wrap(options, "exec cat bytes >&2").stderr(writer);
             let running = panicking(place, invocation).start();
             let mut arrived = Vec::new();
             reader.read_to_end(&mut arrived).unwrap();
@@ -86,13 +92,27 @@ fn all_output_arrives_once_wherever_it_was_when_the_panic_came() {
             let at = arrived.windows(9).position(|window| window == b"cronward:").expect("it says so");
             let behind = at + arrived[at..].iter().position(|&byte| byte == b'\n').unwrap() + 1;
             let of_job = [&arrived[..at], &arrived[behind..]].concat();
-            assert!(
-                of_job == [b"first\n", &bytes[..]].concat(),
-                "{place} {options:?}: {} bytes",
-                of_job.len()
-            );
+            assert!(of_job == bytes, "{place} {options:?}: {} bytes", of_job.len());
         }
     }
+}
+
+/// More than there is room for, while nobody reads.
+#[test]
+fn what_was_written_before_the_end_is_there_however_late_it_is_read() {
+    let host = Host::new();
+    let bytes = numbered(100_000);
+    fs::write(host.path("bytes"), &bytes).unwrap();
+    let (silence, (mut reader, writer)) = (host.fifo("silence"), situation::pipe());
+    let invocation = host.wrap(&["--capture", "1KiB"], "cat bytes; exit 4").stdout(writer);
+    let running = panicking("watch", invocation).start();
+    until_reaped(running.pid());
+    assert!(silence.is_silent_for(Duration::from_millis(500)));
+    assert!(!running.has_ended() && processor_ticks(running.pid()) < 10, "it waits asleep");
+    let mut arrived = Vec::new();
+    reader.read_to_end(&mut arrived).unwrap();
+    let ran = running.wait();
+    assert!(ran.end() == End::Code(4) && arrived == bytes, "{ran}");
 }
 
 #[test]
@@ -123,9 +143,9 @@ fn what_was_ignored_when_it_was_started_is_ignored_all_the_same() {
     let host = Host::new();
     let (ready, hold) = (host.fifo("ready"), host.fifo("hold"));
     let nohup = Situation { ignored: vec![libc::SIGHUP], ..Situation::default() };
-    let running =
-        panicking("watch", host.wrap(&[], "echo ready >ready; read x <hold; exit 4")).situation(&nohup);
-    let running = running.start();
+    // Who has it ignored cannot be hurt by it.
+    let job = "exec env --default-signal=HUP sh -c 'echo ready >ready; read x <hold; exit 4'";
+    let running = panicking("watch", host.wrap(&[], job)).situation(&nohup).start();
     ready.line();
     running.signal(libc::SIGHUP);
     hold.say("go");
@@ -175,8 +195,7 @@ fn a_reader_who_has_stopped_does_not_keep_it_from_stopping() {
     let host = Host::new();
     let (reader, writer) = situation::pipe();
     let running = panicking("watch", host.wrap(&["--capture", "1KiB"], "exec yes")).stdout(writer).start();
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    assert!(wait_readable(&reader, deadline));
+    assert!(wait_readable(&reader, Instant::now() + Duration::from_secs(30)));
     running.signal(libc::SIGTERM);
     assert_eq!(running.wait().end(), End::Signal(libc::SIGTERM));
     drop(reader);
@@ -206,6 +225,19 @@ fn a_command_that_could_not_be_started_is_told_by_its_status() {
         let ran = panicking(place, host.cronward(["--", "/no/such/program"])).run();
         assert_eq!(ran.end(), End::Code(127), "{ran}");
     }
+}
+
+#[test]
+fn a_run_that_was_skipped_is_told_by_its_status() {
+    let host = Host::new();
+    let (ready, hold) = (host.fifo("ready"), host.fifo("hold"));
+    let options = ["-l", "job", "--lock", "--lock-exit", "70"];
+    let running = host.wrap(&options, "echo ready >ready; read x <hold").start();
+    ready.line();
+    let ran = panicking("report", host.wrap(&options, "touch ran")).run();
+    assert_eq!(ran.end(), End::Code(70), "{ran}");
+    hold.say("go");
+    running.wait();
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::os::fd::AsFd;
 
 use super::{Route, Stream};
+use crate::rehearsal;
 use crate::sys::lifeline::{self, Flow, Part};
 
 impl Stream {
@@ -23,6 +24,9 @@ impl Stream {
         let (to, most) = self.to.piecemeal();
         let source = self.source.as_ref().map(AsFd::as_fd);
         lifeline::flows(self.place, Some(&Flow { parts, source, gone_on: self.teed, to, most }));
+        if self.teed > 0 {
+            rehearsal::of_a_panic("output that has gone on");
+        }
     }
 }
 

@@ -114,7 +114,7 @@ impl Stream {
         if room[0].revents == 0 {
             return false;
         }
-        let end = self.pending.end.min(self.pending.start + self.flow.most);
+        let end = self.pending.end.min(self.pending.start.saturating_add(self.flow.most));
         match write(self.flow.to, &self.buffer[self.pending.start..end]) {
             Ok(count) => self.pending.start += count,
             Err(Errno::EINTR) => {}
