@@ -18,6 +18,8 @@ mod connections;
 mod counting;
 mod crash;
 mod damaged;
+#[cfg(debug_assertions)]
+mod defects;
 mod documents;
 mod drill;
 mod environment;
