@@ -96,11 +96,7 @@ impl Attendant<'_> {
         let mut surroundings = self.own.surroundings.clone();
         if let Some(kept) = kept {
             surroundings.search_path = kept.search_path().map(OsString::from);
-            let known = kept.variables().iter().cloned();
-            let own = std::mem::take(&mut surroundings.variables).into_iter();
-            let own: Vec<_> =
-                own.filter(|(name, _)| kept.variables().iter().all(|(other, _)| other != name)).collect();
-            surroundings.variables = known.chain(own).collect();
+            surroundings.variables = kept.variables_beside(&surroundings.variables);
         }
         let command = kept.map_or_else(|| CommandLine::Words(vec![label.into()]), KeptPlan::command);
         let mut configured =

@@ -23,21 +23,6 @@ pub fn say(message: impl Display) {
     write_stderr(line.as_bytes());
 }
 
-/// Has a panic, which is a defect of ours, reported in one line. Whoever catches it decides what
-/// becomes of the run.
-pub fn report_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
-        let cause = panic
-            .payload()
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| panic.payload().downcast_ref::<&str>().copied())
-            .unwrap_or("unknown cause");
-        say(format_args!("internal error{place}: {cause}; the job is not affected, please report this"));
-    }));
-}
-
 /// Bytes to stderr as they are: help for a usage error, a sink of kind `jsonl:stderr`.
 pub fn write_stderr(bytes: &[u8]) {
     // The one error expected is a stderr that is closed or full, and there is nobody to tell.

@@ -30,6 +30,8 @@ mod produced;
 mod program;
 mod progress;
 mod redact;
+mod rehearsal;
+mod rescue;
 mod run;
 mod run_report;
 mod schedule;
@@ -44,7 +46,6 @@ mod turn;
 mod upkeep;
 
 use std::ffi::OsString;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -59,16 +60,11 @@ use sys::entry::{self, Received};
 
 /// One invocation, from what the kernel handed over to how the process ends.
 fn cronward(received: Received) -> Exit {
-    diagnostics::report_panics();
-    // Once a command runs, panics are caught where its status is known (`run`, `supervise`).
-    match catch_unwind(AssertUnwindSafe(|| invoke(received))) {
-        Ok(Ok(exit)) => exit,
-        Ok(Err(usage)) => {
-            diagnostics::say(usage);
-            Exit::Code(status::CANNOT_RUN)
-        }
-        Err(_) => Exit::Code(status::CANNOT_RUN),
-    }
+    rescue::stand_by();
+    invoke(received).unwrap_or_else(|usage| {
+        diagnostics::say(usage);
+        Exit::Code(status::CANNOT_RUN)
+    })
 }
 
 fn invoke(received: Received) -> Result<Exit, UsageError> {

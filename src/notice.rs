@@ -17,9 +17,11 @@ use crate::policy::{Alert, History};
 use crate::program::Changed;
 use crate::turn::{AlertTurn, TurnCause, TurnKind, UnderWay};
 
+#[cfg(feature = "http")]
+pub use audience::reason_in_words;
 pub use audience::{Audience, changes_for, command_for, end_of_output, reason_for, words_for};
-pub use event::event_json;
-pub use measure::{MetricKind, Tagged, measurements, value_tags};
+pub use event::{event_json, millis};
+pub use measure::{Measurement, MetricKind, Tagged, measurements, value_tags};
 
 /// One thing that sinks are told, with an identity of its own.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::job::Signal;
 pub use codes::{CodeMeaning, ExitCodes};
-pub use run::{Attempt, Excerpt, KeptOutput, Produced, Report, Run, Usage};
+pub use run::{Attempt, Excerpt, KeptOutput, Produced, Report, Run, Usage, exit_of};
 
 /// The catalogue of cronward's own exit statuses; everything else is the job's.
 pub mod status {

@@ -120,13 +120,13 @@ impl Output {
         if let Some(stderr) = stderr {
             let numbers: &[usize] = if are_one { &[1, 2] } else { &[2] };
             let stream = match rule.quiet {
-                Some(_) => Stream::holding(stderr, rule.spill_places.clone()),
-                None => Stream::passing(stderr),
+                Some(_) => Stream::holding(0, stderr, rule.spill_places.clone()),
+                None => Stream::passing(0, stderr),
             };
             add(numbers, stream);
         }
         if let Some(stdout) = stdout.filter(|_| keeps && !are_one) {
-            add(&[1], Stream::passing(stdout));
+            add(&[1], Stream::passing(1, stdout));
         }
         let mut open_log = |logs: &Logs| {
             LogFile::create(&logs.dir, label, run, started_at)
@@ -287,11 +287,6 @@ impl Output {
                 return true;
             }
         }
-    }
-
-    /// Takes nothing more, and tells the command so.
-    pub fn abandon(&mut self) {
-        self.streams.iter_mut().for_each(|flow| flow.stream.close(&mut self.observers));
     }
 
     /// Whether something is held back.

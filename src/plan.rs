@@ -65,7 +65,8 @@ pub struct Plan {
     pub rule: AlertRule,
     /// Where notices go, as `KIND:TARGET`, nearest level only; empty: nowhere.
     pub sinks: Vec<SinkWord>,
-    /// Variables of the environment that sinks read (`DD_*`, `DATADOG_*`, `SSL_CERT_FILE`, proxies).
+    /// Variables of the environment that sinks read (`DD_*`, `DATADOG_*`, `OTEL_*`, `SSL_CERT_FILE`,
+    /// proxies).
     pub variables: Variables,
     /// Where state is kept; `Err` says in words why there is no such place.
     pub state_dir: Result<PathBuf, String>,
@@ -221,7 +222,7 @@ pub struct SinkWord {
 }
 
 /// The variables that sinks read.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Variables(pub Vec<(String, String)>);
 
 impl Variables {

@@ -7,6 +7,7 @@ mod line;
 mod output;
 mod screen;
 
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use nix::fcntl::{OFlag, open};
@@ -14,7 +15,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::{getpgrp, tcgetpgrp};
 
 use crate::diagnostics;
-use crate::sys::terminal;
+use crate::sys::{lifeline, terminal};
 use output::Output;
 use screen::Screen;
 
@@ -64,8 +65,13 @@ impl Progress {
         let line = line::line(&self.label, elapsed, usual, window.columns - 1);
         let (bytes, after) = self.screen.drawing(window, &line, line::percent(elapsed, usual));
         if self.output.offer(bytes.as_bytes()) {
-            self.screen = after;
+            self.becomes(after);
         }
+    }
+
+    fn becomes(&mut self, screen: Screen) {
+        self.screen = screen;
+        lifeline::borrows(self.output.as_fd(), screen.last_words());
     }
 
     /// Gives the bottom row back; to be called before this process stops itself. Takes a tenth of a second at
@@ -74,7 +80,7 @@ impl Progress {
         if self.screen.is_reserved() {
             let (bytes, after) = self.screen.release(terminal::window(&self.output));
             self.output.insist(bytes.as_bytes());
-            self.screen = after;
+            self.becomes(after);
         }
     }
 

@@ -7,7 +7,6 @@ mod report;
 #[cfg(test)]
 pub(crate) mod simulation;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,12 +15,13 @@ use crate::config::Levels;
 use crate::diagnostics::say;
 use crate::job::{RunId, Signal};
 use crate::journal::{Claim, Journal, KeptPlan};
-use crate::outcome::{Exit, KeptOutput, Run, RunEnd, Weight, status};
+use crate::outcome::{Exit, KeptOutput, Run, RunEnd, status};
 use crate::output::Output;
 use crate::plan::Plan;
+use crate::rehearsal;
 use crate::sinks::Sink;
-use crate::supervise::quietly;
 use crate::sys::entry::SignalState;
+use crate::sys::lifeline;
 use crate::sys::signals::{self, Arrived};
 use attempts::Attempted;
 use onlooker::LeftToDo;
@@ -35,7 +35,9 @@ pub fn run(plan: &Arc<Plan>, levels: &Levels, sinks: &[Arc<dyn Sink>], caller: S
     let claimed = put_off(plan, caller).and_then(|()| claim(plan, &mut journal, id, caller));
     // Only now: to wait for one's time or for the lock is no part of the run.
     let started_at = Timestamp::now();
-    let circumstances = Circumstances { plan, levels, sinks, id, started_at, caller };
+    let mut traceparent = None;
+    quietly(|| sinks.iter().for_each(|sink| traceparent = traceparent.take().or(sink.begin(id))));
+    let circumstances = Circumstances { plan, levels, sinks, id, started_at, caller, traceparent };
     let mut left_to_do = LeftToDo::default();
     let mut output = None;
     let attempted = match claimed {
@@ -45,21 +47,16 @@ pub fn run(plan: &Arc<Plan>, levels: &Levels, sinks: &[Arc<dyn Sink>], caller: S
         }
         Err(Refusal::Ended(end)) => Attempted::never(plan, end),
         Ok(overlap) => {
-            quietly(|| output = Output::open(&plan.output, &plan.job.label, id, started_at));
+            output = Output::open(&plan.output, &plan.job.label, id, started_at);
             attempts::make(&circumstances, &mut journal, overlap, &mut left_to_do, output.as_mut())
         }
     };
     let deadline = Deadline::after(plan.flush_deadline);
     let ended = conclude(plan, id, started_at, attempted);
     let exit = ended.run.exit();
-    let ended_well = ended.run.outcome.weight() == Weight::Success;
-    // The panic hook has said what there is to say; the command's status is what counts.
-    let reported = catch_unwind(AssertUnwindSafe(|| {
-        report::report(&circumstances, &mut journal, ended, output.as_mut(), left_to_do, deadline);
-    }));
-    if let (Err(_), Some(output), false) = (reported, &mut output, ended_well) {
-        quietly(|| drop(output.show(&mut |arrived| obeyed(arrived, caller).is_some())));
-    }
+    lifeline::ended(exit);
+    rehearsal::of_a_panic("report");
+    report::report(&circumstances, &mut journal, ended, output.as_mut(), left_to_do, deadline);
     // The process ends now, and with it what they have open; to close each is a system call.
     std::mem::forget((journal, output));
     exit
@@ -73,6 +70,8 @@ struct Circumstances<'a> {
     id: RunId,
     started_at: Timestamp,
     caller: SignalState,
+    /// What the command is to find in `TRACEPARENT`.
+    traceparent: Option<String>,
 }
 
 /// Why a run does not start its command.

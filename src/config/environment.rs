@@ -28,7 +28,7 @@ pub struct Surroundings {
     pub outer_run: Option<RunId>,
     /// The label of that run.
     pub outer_label: Option<String>,
-    /// `DD_*`, `DATADOG_*`, `SSL_CERT_FILE` and those that name a proxy, by name, as text.
+    /// `DD_*`, `DATADOG_*`, `OTEL_*`, `SSL_CERT_FILE` and those that name a proxy, by name, as text.
     pub variables: Vec<(String, String)>,
 }
 
@@ -66,7 +66,7 @@ impl Surroundings {
                         continue;
                     }
                 }
-                Some(b'D' | b'S' | b'A' | b'H' | b'N' | b'a' | b'h' | b'n') if is_for_sinks(name) => {
+                Some(b'D' | b'O' | b'S' | b'A' | b'H' | b'N' | b'a' | b'h' | b'n') if is_for_sinks(name) => {
                     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
                     found.variables.push((text(name), text(value)));
                 }
@@ -88,7 +88,7 @@ impl Surroundings {
     }
 }
 
-/// What the sinks read: the variables of Datadog's clients, of OpenSSL and of curl.
+/// What the sinks read: the variables of Datadog's clients, of OpenTelemetry's, of OpenSSL and of curl.
 fn is_for_sinks(name: &[u8]) -> bool {
     let exact = matches!(
         name,
@@ -102,7 +102,7 @@ fn is_for_sinks(name: &[u8]) -> bool {
             | b"http_proxy"
             | b"no_proxy"
     );
-    exact || name.starts_with(b"DD_") || name.starts_with(b"DATADOG_")
+    exact || name.starts_with(b"DD_") || name.starts_with(b"DATADOG_") || name.starts_with(b"OTEL_")
 }
 
 /// The facts that a supervisor tells its job; those of the outer run end here.

@@ -154,8 +154,19 @@ fn what_sinks_read_is_kept_for_them_and_seen_by_the_job() {
         "HTTP_PROXY=squid:3128",
         "all_proxy=",
         "NO_PROXY=localhost",
+        "OTEL_SERVICE_NAME=db",
+        "OTEL_EXPORTER_OTLP_HEADERS=api-key=x",
     ];
-    let others = ["SSL_CERT_DIR=/etc", "ftp_proxy=x", "HTTPS_PROXYS=x", "HOSTNAME=x", "A=1", "no_proxy"];
+    let others = [
+        "SSL_CERT_DIR=/etc",
+        "OTELS=x",
+        "TRACEPARENT=x",
+        "ftp_proxy=x",
+        "HTTPS_PROXYS=x",
+        "HOSTNAME=x",
+        "A=1",
+        "no_proxy",
+    ];
     let configured = with_environment(&[&wanted[..], &others[..]].concat());
     let kept: Vec<String> =
         configured.surroundings.variables.iter().map(|(name, value)| format!("{name}={value}")).collect();

@@ -20,7 +20,7 @@ use crate::dispatch::Pressing;
 use crate::expectation::time_max;
 use crate::journal::{self, Entry, KeptOption, KeptPlan, Look, Remembered, Reviewed};
 use crate::notice::{Notice, Standing};
-use crate::plan;
+use crate::plan::{self, Plan};
 use crate::policy::History;
 use crate::sinks::Sink;
 use crate::sinks::delivery::{self, Announcement, Instead};
@@ -99,8 +99,8 @@ pub fn check(request: &Request, attendant: &Attendant<'_>, now: Timestamp) -> Ch
     Checked { text, status: plugin::status(plugin::worst(&findings)) }
 }
 
-/// Sinks, and how the jobs stand whose notices go there.
-type Told = (Vec<Arc<dyn Sink>>, Vec<Notice>);
+/// A job, and how it and those stand whose notices go where its own go.
+type Told = (OfRecord, Vec<Notice>);
 
 /// One check under way.
 struct Check<'a> {
@@ -179,21 +179,19 @@ impl Check<'_> {
             sentence: finding.sentence.clone(),
         };
         let notice = Notice::standing(Arc::clone(&job.plan.job), self.moment.now, standing);
-        let names = |sinks: &[Arc<dyn Sink>]| -> Vec<String> {
-            sinks.iter().map(|sink| sink.name().to_owned()).collect()
-        };
-        let own = names(&job.sinks);
-        match self.standing.iter_mut().find(|(sinks, _)| names(sinks) == own) {
+        // By name alone two receivers may be one; and variables say more than where to.
+        let go_to = |plan: &Plan| (plan.sinks == job.plan.sinks) && (plan.variables == job.plan.variables);
+        match self.standing.iter_mut().find(|(other, _)| go_to(&other.plan)) {
             Some((_, notices)) => notices.push(notice),
-            None => self.standing.push((job.sinks, vec![notice])),
+            None => self.standing.push((job, vec![notice])),
         }
     }
 
     /// Tells how all jobs stand, and that somebody looks after them.
     fn tell_standing(&self) {
         let deadline = Deadline::after(TELL_LIMIT);
-        for (sinks, notices) in &self.standing {
-            tell(sinks, notices, deadline);
+        for (job, notices) in &self.standing {
+            tell(&job.sinks, notices, deadline);
         }
         let Ok(own) = self.attendant.of_no_job() else { return };
         let alive = Notice::alive(Arc::clone(&own.plan.job), self.moment.now);

@@ -5,6 +5,7 @@
 //! ordinary run neither reads nor writes it.
 
 mod differences;
+mod variables;
 
 use std::ffi::{CStr, OsStr, OsString};
 use std::sync::Arc;
@@ -149,13 +150,7 @@ impl KeptPlan {
             shell,
             hidden_sinks: plan.sinks.iter().filter_map(sinks::shown_if_secret).collect(),
             given: given.filter(|given| !is_secret(given)).collect(),
-            variables: plan
-                .variables
-                .0
-                .iter()
-                .filter(|(name, value)| !is_secret_variable(name, value))
-                .cloned()
-                .collect(),
+            variables: variables::kept(&plan.variables.0),
             ..Self::default()
         };
         kept.fingerprint = kept.hash();
@@ -190,9 +185,9 @@ impl KeptPlan {
         &self.hidden_sinks
     }
 
-    /// What sinks read of the environment.
-    pub fn variables(&self) -> &[(String, String)] {
-        &self.variables
+    /// What sinks read of the environment, beside it what they read of the attendant's own.
+    pub fn variables_beside(&self, own: &[(String, String)]) -> Vec<(String, String)> {
+        variables::together(&self.variables, own)
     }
 
     /// The options that were given to it, nearest level first; one that this version does not know is
@@ -324,13 +319,6 @@ fn is_hidden(given: &config::Given, levels: &Levels) -> bool {
 /// Whether a value is a sink with a secret written out in its target.
 fn is_secret(given: &Given) -> bool {
     given.option == Setting::Sink.row().long && sinks::holds_secret(OsStr::new(&given.value))
-}
-
-/// Whether a variable is a secret by its name, or a URL with a password, as of a proxy.
-fn is_secret_variable(name: &str, value: &str) -> bool {
-    let authority =
-        value.split_once("://").map_or(value, |(_, rest)| rest).split('/').next().unwrap_or_default();
-    ["KEY", "TOKEN", "SECRET", "PASS"].iter().any(|word| name.contains(word)) || authority.contains('@')
 }
 
 /// The plan in a job's directory; `None` if there is none.

@@ -117,7 +117,7 @@ pub(super) fn is_held(file: &OwnedFd, byte: Byte) -> nix::Result<bool> {
     Ok(i32::from(lock.l_type) != libc::F_UNLCK)
 }
 
-/// A byte that is given back when this goes out of scope, also by a panic.
+/// A byte that is given back when this goes out of scope.
 pub(super) struct Held<'a> {
     file: &'a OwnedFd,
     byte: Byte,

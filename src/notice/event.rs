@@ -13,7 +13,7 @@ use super::{Cause, News, Notice};
 use crate::plan::JobFacts;
 use crate::policy::Alert;
 use run::RunFields;
-pub(super) use run::millis;
+pub use run::millis;
 
 /// Version of the form; raised when a field changes its meaning or goes.
 const VERSION: u32 = 1;

@@ -185,19 +185,9 @@ impl Run {
 
     /// How cronward ends after this run; never changed by anything that happens later.
     pub fn exit(&self) -> Exit {
-        if self.timed_out {
-            return Exit::Code(status::TIMED_OUT);
-        }
-        match &self.end {
-            // Without the pipe in between, its write would have failed, and it would have said so.
-            RunEnd::Ended(Ending::Exited(0)) if self.output_was_lost => Exit::Code(status::CANNOT_RUN),
-            RunEnd::Ended(Ending::Exited(code)) => Exit::Code(*code),
-            RunEnd::Ended(Ending::Killed { signal, .. }) => Exit::Signal(*signal),
-            RunEnd::NotStarted(failure) => Exit::Code(failure.exit_status),
-            RunEnd::StoppedBefore(signal) => Exit::Signal(*signal),
-            RunEnd::Skipped { exit_status, .. } => Exit::Code(*exit_status),
-            RunEnd::Interrupted { .. } => Exit::Code(status::CANNOT_RUN),
-        }
+        let exit = exit_of(&self.end, self.timed_out);
+        // Without the pipe in between, its write would have failed, and it would have said so.
+        if self.output_was_lost && exit == Exit::Code(0) { Exit::Code(status::CANNOT_RUN) } else { exit }
     }
 
     /// The exit code of the command, if it exited by itself.
@@ -208,5 +198,20 @@ impl Run {
     /// The signal that the command died of, and whether it dumped core.
     pub fn death(&self) -> Option<(Signal, bool)> {
         self.end.ending().and_then(Ending::death)
+    }
+}
+
+/// How cronward ends after a run that has come to this, as far as the command and its time limit go.
+pub fn exit_of(end: &RunEnd, timed_out: bool) -> Exit {
+    if timed_out {
+        return Exit::Code(status::TIMED_OUT);
+    }
+    match end {
+        RunEnd::Ended(Ending::Exited(code)) => Exit::Code(*code),
+        RunEnd::Ended(Ending::Killed { signal, .. }) => Exit::Signal(*signal),
+        RunEnd::NotStarted(failure) => Exit::Code(failure.exit_status),
+        RunEnd::StoppedBefore(signal) => Exit::Signal(*signal),
+        RunEnd::Skipped { exit_status, .. } => Exit::Code(*exit_status),
+        RunEnd::Interrupted { .. } => Exit::Code(status::CANNOT_RUN),
     }
 }

@@ -81,6 +81,15 @@ impl Destination {
         self.fd.as_fd()
     }
 
+    /// For who waits for it by poll(2): what to write to, and how much of it at once, in bytes, at most.
+    pub fn piecemeal(&self) -> (BorrowedFd<'_>, usize) {
+        match &self.manner {
+            Manner::Plain | Manner::Socket => (self.fd(), usize::MAX),
+            Manner::Reopened(own) => (own.as_fd(), usize::MAX),
+            Manner::Piecewise(most) => (self.fd(), *most),
+        }
+    }
+
     /// The descriptor, to be waited for by poll(2) without any event until nobody reads it any more (POLLERR);
     /// `None` where that cannot be told, or need not be for good.
     pub fn readers(&self) -> Option<BorrowedFd<'_>> {

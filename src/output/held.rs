@@ -3,11 +3,13 @@
 
 use std::fs::{File, OpenOptions, remove_file};
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::libc;
 
+use crate::sys::lifeline::Part;
 use crate::sys::random;
 
 /// How much is held in memory, in bytes.
@@ -81,6 +83,17 @@ impl Held {
             }
         }
         (written, Ok(()))
+    }
+
+    /// What is held, from a place on, in its order.
+    pub fn parts(&self, at: u64) -> [Part<'_>; 3] {
+        let behind_memory = at.saturating_sub(self.memory.len() as u64);
+        let file = self.file.as_ref().map_or(Part::NONE, |file| Part::File(file.as_fd(), 0, self.in_file));
+        [
+            Part::Memory(&self.memory).behind(at),
+            file.behind(behind_memory),
+            Part::Memory(&self.over).behind(behind_memory.saturating_sub(self.in_file)),
+        ]
     }
 
     /// Where what is behind the file begins: for who cannot read the file.

@@ -1,6 +1,8 @@
 //! One stream of the command on its way: out of the pipe that the command writes to, past whoever keeps
 //! something of it, to where it would have gone by itself, or to where it is held back.
 
+mod told;
+
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -14,6 +16,7 @@ use super::Observers;
 use super::destination::Destination;
 use super::held::Held;
 use super::states::{Loss, Route, Step, Want};
+use crate::rehearsal;
 use crate::sys::descriptor::unread;
 
 /// Size of our pipes, in bytes, where the kernel lets us (pipe(7), pipe-max-size): with the 64 KiB that are
@@ -34,6 +37,8 @@ const REFUSALS_MAX: u32 = 100;
 
 /// A stream of output.
 pub(super) struct Stream {
+    /// Which of the streams it is.
+    place: usize,
     /// Our end of the pipe; `None`: there is nothing more to come.
     source: Option<OwnedFd>,
     to: Destination,
@@ -64,17 +69,18 @@ pub(super) struct Stream {
 
 impl Stream {
     /// What goes on at once to where the caller left it.
-    pub(super) fn passing(to: Destination) -> Self {
-        Self::new(to, Route::Pass)
+    pub(super) fn passing(place: usize, to: Destination) -> Self {
+        Self::new(place, to, Route::Pass)
     }
 
     /// What is held back for now; in memory, and in one of these directories.
-    pub(super) fn holding(to: Destination, places: Vec<PathBuf>) -> Self {
-        Self::new(to, Route::Hold(Held::new(places)))
+    pub(super) fn holding(place: usize, to: Destination, places: Vec<PathBuf>) -> Self {
+        Self::new(place, to, Route::Hold(Held::new(places)))
     }
 
-    fn new(to: Destination, route: Route) -> Self {
+    fn new(place: usize, to: Destination, route: Route) -> Self {
         Self {
+            place,
             source: None,
             to,
             route,
@@ -110,6 +116,7 @@ impl Stream {
         if matches!(self.route, Route::Nowhere) {
             self.route = Route::Pass;
         }
+        self.tell();
         Ok(sink)
     }
 
@@ -136,6 +143,7 @@ impl Stream {
     /// last that the command has said, and what was moved on unseen was so on account of it.
     pub(super) fn close(&mut self, observers: &mut Observers) {
         let Some(source) = self.source.take() else { return };
+        self.tell();
         let mut left = unread(source.as_fd());
         // The stream's own may hold what is still to be written.
         let mut buffer = vec![0; left.min(BUFFER)];
@@ -156,6 +164,7 @@ impl Stream {
         self.close(observers);
         if !matches!(self.route, Route::Show(..)) {
             self.pending = 0..0;
+            self.tell();
         }
     }
 
@@ -174,6 +183,7 @@ impl Stream {
             Route::Hold(_) => Route::Pass,
             other @ (Route::Pass | Route::Show(..) | Route::Nowhere) => other,
         };
+        self.tell();
     }
 
     /// Looks whether anybody still reads it where it goes; the command is to be told by its next write.
@@ -187,6 +197,7 @@ impl Stream {
     pub(super) fn advance(&mut self, observers: &mut Observers) {
         for _ in 0..STEPS {
             self.last_step = self.step(observers);
+            self.tell();
             if self.last_step != Step::Done {
                 break;
             }
@@ -227,7 +238,7 @@ impl Stream {
         }
         match self.take(BUFFER, observers) {
             Ok(0) => self.end(),
-            Ok(count) => self.pass_on(count),
+            Ok(_) => self.pass_on(),
             Err(error) => self.refused(error, observers),
         }
     }
@@ -279,12 +290,17 @@ impl Stream {
         }
     }
 
-    /// Reads out of the pipe into the buffer, and shows it to whoever keeps something of it.
+    /// Reads out of the pipe into the buffer, where it is pending, and shows it to whoever keeps something of it.
     fn take(&mut self, most: usize, observers: &mut Observers) -> nix::Result<usize> {
         let Some(source) = &self.source else { return Ok(0) };
         self.buffer.resize(BUFFER, 0);
         let count = read(source, &mut self.buffer[..most.min(BUFFER)])?;
         self.refusals = 0;
+        let gone_on = count.min(self.teed);
+        self.teed -= gone_on;
+        self.pending = gone_on..count;
+        self.tell();
+        rehearsal::of_a_panic(if self.taken > 0 { "more output" } else { "output" });
         observers.see(&self.buffer[..count]);
         self.count(count);
         Ok(count)
@@ -306,24 +322,25 @@ impl Stream {
 
     fn take_teed(&mut self, observers: &mut Observers) -> Step {
         match self.take(self.teed, observers) {
-            Ok(count) => self.teed -= count,
-            Err(error) => return self.refused(error, observers),
+            Ok(_) => Step::Done,
+            Err(error) => self.refused(error, observers),
         }
-        Step::Done
     }
 
-    /// Of what was taken, into the buffer.
-    fn pass_on(&mut self, count: usize) -> Step {
+    /// What is pending goes on by the next step, unless it is held back.
+    fn pass_on(&mut self) -> Step {
         match &mut self.route {
-            Route::Pass => self.pending = 0..count,
+            Route::Pass => {}
             Route::Hold(held) => {
-                if let Err(error) = held.push(&self.buffer[..count]) {
+                let pushed = held.push(&self.buffer[self.pending.clone()]);
+                self.pending = 0..0;
+                if let Err(error) = pushed {
                     // Nothing is lost: it is shown, and what is to come goes on at once.
                     self.not_held = Some(error);
                     self.show();
                 }
             }
-            Route::Show(..) | Route::Nowhere => {}
+            Route::Show(..) | Route::Nowhere => self.pending = 0..0,
         }
         Step::Done
     }

@@ -20,6 +20,8 @@ const ROOM_BELOW: &str = "\x0b\x1b[A";
 /// After the window has changed its size the old status line may be anywhere below the cursor, and in several
 /// pieces: the region is given up, room made as above, and all below the cursor's line erased.
 const FORGET: &str = "\x1b7\x1b[r\x1b8\x0b\x1b[A\x1b7\x1b[B\r\x1b[m\x1b[J\x1b8";
+/// The same, and that nothing is under way.
+const FORGET_ALL: &str = "\x1b7\x1b[r\x1b8\x0b\x1b[A\x1b7\x1b[B\r\x1b[m\x1b[J\x1b8\x1b]9;4;0;0\x1b\\";
 
 /// What the terminal itself is told of the progress (OSC 9;4, as ConEmu has defined it).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +65,11 @@ impl Screen {
     /// Whether the bottom row is taken.
     pub(super) fn is_reserved(self) -> bool {
         self.reserved.is_some()
+    }
+
+    /// What gives the bottom row back, whatever size the window has then.
+    pub(super) fn last_words(self) -> Option<&'static str> {
+        self.is_reserved().then_some(if self.reports { FORGET_ALL } else { FORGET })
     }
 
     /// What shows this line, which is narrower than the window, and what the screen is then.

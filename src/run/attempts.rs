@@ -3,7 +3,6 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,10 +16,12 @@ use crate::outcome::{self, Attempt, Ending, Outcome, Produced, Report, RunEnd, U
 use crate::output::Output;
 use crate::plan::Plan;
 use crate::produced;
+use crate::rehearsal;
 use crate::run_report;
 use crate::sinks;
-use crate::supervise::{self, Supervised, Supervisor, Task, quietly};
+use crate::supervise::{self, Supervised, Supervisor, Task};
 use crate::sys::entry::SignalState;
+use crate::sys::lifeline;
 use crate::sys::process::LastWords;
 
 /// What became of a run.
@@ -73,6 +74,7 @@ pub fn make(
     mut output: Option<&mut Output>,
 ) -> Attempted {
     let Circumstances { plan, id, caller, .. } = *run;
+    rehearsal::of_a_panic("start");
     let supervisor = Supervisor::new(plan.time_limit.is_some());
     let since_start = Stopwatch::start();
     let mut overlap = overlap;
@@ -85,9 +87,10 @@ pub fn make(
         let attempts = u32::try_from(earlier.len()).unwrap_or(u32::MAX).saturating_add(1);
         // Those of the lock are left again by each attempt, which is another process.
         let next_words = LastWords { journal: None, lock: last_words.lock.clone() };
-        let environment = environment(plan, id, attempts, journal.report_path(id).as_deref());
+        let report = journal.report_path(id);
+        let environment = environment(run, attempts, report.as_deref());
         let mut onlooker = Onlooker::new(run, journal, left_to_do, attempts);
-        quietly(|| output.as_deref_mut().into_iter().for_each(Output::connect));
+        output.as_deref_mut().into_iter().for_each(Output::connect);
         let patience = plan.time_limit.map(|time| Deadline::after(time.limit));
         let last = supervisor.supervise(
             Task {
@@ -102,9 +105,11 @@ pub fn make(
             },
             &mut onlooker,
         );
+        lifeline::ended(outcome::exit_of(&last.end, last.timed_out));
+        rehearsal::of_a_panic("end");
         let ended_at = Timestamp::now();
         // The status line goes, whatever is to be said next.
-        quietly(|| drop(onlooker));
+        drop(onlooker);
         let ending = last.end.ending().filter(|_| attempts <= plan.retries.retries && !last.told_to_stop);
         if ending.is_none() {
             // The next run may start.
@@ -139,13 +144,13 @@ pub fn make(
 /// Lets the output go on that a command has left. False if a signal has cut that short; and why some of it was
 /// lost, if it was.
 fn drained(output: &mut Output, patience: Option<Deadline>, caller: SignalState) -> (bool, Option<String>) {
-    let drain = || (output.drain(patience, &mut |arrived| obeyed(arrived, caller).is_some()), output.lost());
-    catch_unwind(AssertUnwindSafe(drain)).unwrap_or((true, None))
+    (output.drain(patience, &mut |arrived| obeyed(arrived, caller).is_some()), output.lost())
 }
 
 /// The environment of the job: as received but for the secrets of our sinks, and the facts of this run.
-fn environment(plan: &Plan, id: RunId, attempt: u32, report: Option<&Path>) -> Vec<OsString> {
+fn environment(run: &Circumstances<'_>, attempt: u32, report: Option<&Path>) -> Vec<OsString> {
     const SINKS: &[u8] = b"CRONWARD_SINK=";
+    let Circumstances { plan, id, .. } = *run;
     let mut environment = plan.environment.clone();
     let secrets = sinks::secret_variables(&plan.sinks);
     let holds = |word: &OsString, name: &str| {
@@ -167,20 +172,33 @@ fn environment(plan: &Plan, id: RunId, attempt: u32, report: Option<&Path>) -> V
         word.push(report);
         environment.push(word);
     }
+    if let Some(traceparent) = &run.traceparent {
+        put_traceparent(&mut environment, traceparent);
+    }
     environment
+}
+
+/// Puts the run in the place of its caller, or behind our own facts.
+fn put_traceparent(environment: &mut Vec<OsString>, traceparent: &str) {
+    const NAME: &str = "TRACEPARENT=";
+    let word = OsString::from(format!("{NAME}{traceparent}"));
+    let mut is_set = false;
+    for old in environment.iter_mut().filter(|old| old.as_bytes().starts_with(NAME.as_bytes())) {
+        (*old, is_set) = (word.clone(), true);
+    }
+    if !is_set {
+        environment.push(word);
+    }
 }
 
 /// Gives an attempt its name: by how it ended, then by what was expected of it.
 fn judge(run: &Circumstances<'_>, journal: &Journal, attempt: &Supervised, lost: Option<String>) -> Judged {
     let mut judged = name(run.plan, attempt);
     judged.output_was_lost = lost.is_some();
-    // What is looked at here is the user's; a defect of ours in looking must not cost the status.
-    let _ = catch_unwind(AssertUnwindSafe(|| {
-        if attempt.pid.is_some() {
-            judged.complaints = take_report(journal, run.id, &mut judged.report);
-        }
-        hold_to_expectations(run, journal, attempt.wall_time, lost, &mut judged);
-    }));
+    if attempt.pid.is_some() {
+        judged.complaints = take_report(journal, run.id, &mut judged.report);
+    }
+    hold_to_expectations(run, journal, attempt.wall_time, lost, &mut judged);
     judged
 }
 

@@ -120,7 +120,7 @@ fn tell(
     let (mut all_took, mut somebody) = (true, false);
     for sink in sinks {
         let name = sink.name();
-        if !sink.wants(Topic::Alert) {
+        if !sink.wants(Topic::Alert) || sink.only_shows() {
             let _ = writeln!(text, "  {name:width$}  takes no alerts");
             continue;
         }

@@ -1,4 +1,4 @@
-//! PURE. Where datagrams go, as people write it.
+//! PURE. Where messages go, as people write it.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -9,42 +9,68 @@ use crate::plan::Variables;
 /// Port of every statsd server where none is given.
 pub const DEFAULT_PORT: u16 = 8125;
 
-/// Where datagrams go.
+/// Where messages go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
-    /// UDP to a numeric address.
-    Numeric(SocketAddr),
-    /// UDP to a host that has to be looked up.
-    Named(String, u16),
-    /// A unix datagram socket.
-    Unix(PathBuf),
+    /// Datagrams to a host.
+    Udp(Host),
+    /// A connection to a host.
+    Tcp(Host),
+    /// A socket on this host.
+    Unix(PathBuf, Socket),
     /// Nowhere: a variable that is not ours named something we cannot use, for this reason. It is no
     /// usage error, since it must not keep the job from starting.
     Unusable(String),
 }
 
+/// A host and a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Host {
+    /// By number.
+    Numeric(SocketAddr),
+    /// By a name that has to be looked up.
+    Named(String, u16),
+}
+
+/// Of which kind a unix socket is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Socket {
+    /// It takes datagrams.
+    Datagram,
+    /// It takes connections.
+    Stream,
+    /// Whatever there is: datagrams are tried, and it says if it wants a connection.
+    Either,
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Numeric(address) => write!(f, "{address}"),
-            Self::Named(host, port) => write!(f, "{host}:{port}"),
-            Self::Unix(path) => write!(f, "{}", path.display()),
+            Self::Udp(host) => write!(f, "{host}"),
+            Self::Tcp(host) => write!(f, "tcp:{host}"),
+            Self::Unix(path, Socket::Datagram) => write!(f, "unixgram:{}", path.display()),
+            Self::Unix(path, Socket::Stream) => write!(f, "unixstream:{}", path.display()),
+            Self::Unix(path, Socket::Either) => write!(f, "{}", path.display()),
             Self::Unusable(_) => Ok(()),
         }
     }
 }
 
-impl Address {
-    /// The default port on this host.
-    pub fn localhost() -> Self {
-        Self::Numeric(SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT)))
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Numeric(address) => write!(f, "{address}"),
+            Self::Named(host, port) => write!(f, "{host}:{port}"),
+        }
     }
+}
 
+impl Host {
     /// `HOST[:PORT]`, `ADDRESS`, `[ADDRESS]:PORT`.
     ///
     /// # Errors
     /// In words.
-    pub fn host_and_port(text: &str, default_port: u16) -> Result<Self, String> {
+    pub fn parse(text: &str, default_port: u16) -> Result<Self, String> {
         if let Ok(address) = text.parse::<SocketAddr>() {
             return Ok(Self::Numeric(address));
         }
@@ -66,24 +92,39 @@ impl Address {
         }
         Ok(Self::Named(host.to_owned(), port))
     }
+}
 
-    /// The target of a `dogstatsd` sink: a host, `/path/to.sock` or `unixgram:/path`; empty: what the
-    /// variables of Datadog's own clients say, in their order (datadog-go, `resolveAddr`).
+impl Address {
+    /// The default port of statsd on this host.
+    pub fn localhost() -> Self {
+        Self::Udp(Host::Numeric(SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT))))
+    }
+
+    /// `/path`, `unixgram:/path`, `unixstream:/path`, or `unix:/path`, which is as good as the path
+    /// alone; a URL has `//` before the path. `None`: it is none of these.
+    pub fn socket(text: &str) -> Option<Result<Self, String>> {
+        let (kind, path) = match text.split_once(':') {
+            _ if text.starts_with('/') => return Some(Ok(Self::Unix(text.into(), Socket::Either))),
+            Some(("unix", path)) => (Socket::Either, path),
+            Some(("unixgram", path)) => (Socket::Datagram, path),
+            Some(("unixstream", path)) => (Socket::Stream, path),
+            Some(_) | None => return None,
+        };
+        let path = path.strip_prefix("//").unwrap_or(path);
+        Some(if path.starts_with('/') {
+            Ok(Self::Unix(path.into(), kind))
+        } else {
+            Err("the path of a socket begins with '/'".to_owned())
+        })
+    }
+
+    /// The target of a `dogstatsd` sink: a host or a socket; empty: what the variables of Datadog's own
+    /// clients say, in their order (datadog-go, `resolveAddr`).
     ///
     /// # Errors
     /// In words.
     pub fn dogstatsd(target: &str, variables: &Variables) -> Result<Self, String> {
-        if target.is_empty() {
-            return Ok(Self::of_variables(variables));
-        }
-        if target.starts_with("unixstream:") {
-            return Err("'unixstream' is not built yet; use a datagram socket, '/path/to.sock'".to_owned());
-        }
-        match target.strip_prefix("unixgram:").unwrap_or(target) {
-            path if path.starts_with('/') => Ok(Self::Unix(path.into())),
-            _ if target.starts_with("unixgram:") => Err("the path of a socket begins with '/'".to_owned()),
-            host => Self::host_and_port(host, DEFAULT_PORT),
-        }
+        if target.is_empty() { Ok(Self::of_variables(variables)) } else { Self::url(target, DEFAULT_PORT) }
     }
 
     fn of_variables(variables: &Variables) -> Self {
@@ -103,12 +144,14 @@ impl Address {
         Self::url(value, port).unwrap_or_else(|reason| Self::Unusable(format!("{name}: {reason}")))
     }
 
-    /// `udp://HOST[:PORT]`, `unix:///path`, `unixgram:///path`, or a host without a scheme.
+    /// `udp://HOST[:PORT]`, a socket, or a host without a scheme.
     fn url(text: &str, default_port: u16) -> Result<Self, String> {
+        if let Some(socket) = Self::socket(text) {
+            return socket;
+        }
         match text.split_once("://") {
-            None => Self::host_and_port(text, default_port),
-            Some(("udp", host)) => Self::host_and_port(host, default_port),
-            Some(("unix" | "unixgram", path)) if path.starts_with('/') => Ok(Self::Unix(path.into())),
+            None => Host::parse(text, default_port).map(Self::Udp),
+            Some(("udp", host)) => Host::parse(host, default_port).map(Self::Udp),
             Some((scheme, _)) => Err(format!("cannot use '{scheme}://'; write udp:// or unix:///")),
         }
     }
@@ -145,13 +188,30 @@ mod tests {
             ("[::1]:99", "[::1]:99"),
             ("localhost:99", "127.0.0.1:99"),
             ("stats_d.example.com", "stats_d.example.com:8125"),
+            ("udp://h:1", "h:1"),
             ("/run/dsd.sock", "/run/dsd.sock"),
-            ("unixgram:/run/dsd.sock", "/run/dsd.sock"),
+            ("unix:/run/dsd.sock", "/run/dsd.sock"),
+            ("unix:///run/dsd.sock", "/run/dsd.sock"),
+            ("unixgram:/run/dsd.sock", "unixgram:/run/dsd.sock"),
+            ("unixgram:///run/dsd.sock", "unixgram:/run/dsd.sock"),
+            ("unixstream:/run/dsd.sock", "unixstream:/run/dsd.sock"),
+            ("unixstream:///run/dsd.sock", "unixstream:/run/dsd.sock"),
         ] {
             assert_eq!(dogstatsd(target).as_deref(), Ok(read), "{target}");
         }
-        for bad in ["h:", "h:0", "h:65536", "h:+1", "h:1:2", ":1", "a b", "unixgram:x", "unixstream:/x", "é"]
-        {
+        for bad in [
+            "h:",
+            "h:0",
+            "h:65536",
+            "h:+1",
+            "h:1:2",
+            ":1",
+            "a b",
+            "unixgram:x",
+            "unixstream://x",
+            "unix:",
+            "é",
+        ] {
             assert!(dogstatsd(bad).is_err(), "{bad}");
         }
     }
@@ -166,6 +226,7 @@ mod tests {
             (&[("DD_DOGSTATSD_PORT", "99")], "127.0.0.1:99"),
             (&[("DD_DOGSTATSD_URL", "udp://10.0.0.2"), ("DD_AGENT_HOST", "10.0.0.1")], "10.0.0.2:8125"),
             (&[("DD_DOGSTATSD_URL", "unix:///run/b.sock")], "/run/b.sock"),
+            (&[("DD_DOGSTATSD_URL", "unixstream:///run/c.sock")], "unixstream:/run/c.sock"),
         ] {
             assert_eq!(Address::of_variables(&variables(set)).to_string(), read, "{set:?}");
         }
@@ -174,7 +235,7 @@ mod tests {
     #[test]
     fn a_bad_variable_of_datadogs_is_no_usage_error() {
         for set in
-            [("DD_DOGSTATSD_URL", "unixstream:///x"), ("DD_DOGSTATSD_PORT", "x"), ("DD_AGENT_HOST", "a b")]
+            [("DD_DOGSTATSD_URL", "unixstream://x"), ("DD_DOGSTATSD_PORT", "x"), ("DD_AGENT_HOST", "a b")]
         {
             let address = Address::dogstatsd("", &variables(&[set])).unwrap();
             assert!(matches!(&address, Address::Unusable(why) if why.starts_with(set.0)), "{address:?}");

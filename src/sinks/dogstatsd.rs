@@ -1,8 +1,11 @@
 //! `dogstatsd:…`: metrics with tags, events and the service check of a job, in the datagrams of the
 //! Datadog Agent (docs.datadoghq.com/extend/dogstatsd/datagram_shell, protocol 1.0, which every
-//! version reads).
+//! version reads). In a container also where it comes from, by protocol 1.6; an older Agent skips
+//! fields that it does not know.
 
+mod container;
 mod event;
+mod origin;
 mod tags;
 
 use std::borrow::Cow;
@@ -10,17 +13,18 @@ use std::sync::Arc;
 
 use super::address::Address;
 use super::datagrams::{Datagrams, Dialect};
-use super::transport::Transport;
-use super::wire::{Packed, push_all, push_metric, push_name, push_number, push_tag};
+use super::transport::{Framing, Transport};
+use super::wire::{Packed, push_all, push_metric, push_name, push_number, push_tag, tags_within};
 use super::{Opening, Sink, Topic, options};
-use crate::job::Tag;
 use crate::notice::{MetricKind, Notice, Tagged, measurements, value_tags};
+use origin::Origin;
 use tags::Surroundings;
 
 /// The dialect of the Datadog agent.
 struct Dogstatsd {
     events: Events,
     surroundings: Surroundings,
+    origin: Origin,
 }
 
 /// Which notices are sent as events beside the metrics.
@@ -49,8 +53,12 @@ pub fn open(opening: &Opening<'_>) -> Result<Arc<dyn Sink>, String> {
     let address = Address::dogstatsd(target, opening.variables)?;
     Ok(Arc::new(Datagrams {
         name: format!("dogstatsd:{address}"),
-        transport: Transport::new(address),
-        dialect: Dogstatsd { events, surroundings: Surroundings::of(opening.variables) },
+        transport: Transport::new(address, Framing::Length),
+        dialect: Box::new(Dogstatsd {
+            events,
+            surroundings: Surroundings::of(opening.variables),
+            origin: Origin::of(opening.variables),
+        }),
     }))
 }
 
@@ -59,21 +67,30 @@ impl Dialect for Dogstatsd {
         matches!(topic, Topic::End | Topic::Standing | Topic::Alive) || self.sends_event(topic)
     }
 
+    fn prepare(&self) {
+        self.origin.fields();
+    }
+
     fn pack(&self, notices: &[Notice], limit: usize) -> Packed {
         let mut packed = Packed::new(limit);
+        let origin = self.origin.fields();
         for notice in notices {
             let of_job = self.surroundings.tags_of(&notice.job, &[]);
-            let reported = notice.news.run().map_or(&[][..], |run| within(&run.report.tags, limit / 2));
+            // A job can report more than a datagram holds, and then the count of its runs, which people
+            // alert on, would not be sent at all.
+            let room = room_for_tags(limit, origin);
+            let reported = notice.news.run().map_or(&[][..], |run| tags_within(&run.report.tags, room));
             let of_run = match reported {
                 [] => Cow::Borrowed(&of_job[..]),
                 reported => Cow::Owned(self.surroundings.tags_of(&notice.job, reported)),
             };
-            pack_metrics(notice, &Common { of_job: &of_job, of_run: &of_run }, &mut packed);
+            let common = Common { of_job: &of_job, of_run: &of_run, origin };
+            pack_metrics(notice, &common, &mut packed);
             if let Some(status) = event::status(&notice.news) {
-                packed.push(&event::service_check(notice, status, &of_job, limit));
+                packed.push(&event::service_check(notice, status, &common, limit));
             }
             if self.sends_event(Topic::of(&notice.news)) {
-                packed.push(&event::event(notice, &of_run, limit));
+                packed.push(&event::event(notice, &common, limit));
             }
         }
         packed
@@ -90,28 +107,23 @@ impl Dogstatsd {
     }
 }
 
-/// As many tags as take up no more than `room` bytes. A job can report more than a datagram holds, and
-/// then the count of its runs, which people alert on, would not be sent at all.
-fn within(tags: &[Tag], mut room: usize) -> &[Tag] {
-    let fits = |tag: &&Tag| {
-        let size = ",:".len() + tag.key.len() + tag.value.as_ref().map_or(0, String::len);
-        let left = room.checked_sub(size);
-        room = left.unwrap_or(room);
-        left.is_some()
-    };
-    &tags[..tags.iter().take_while(fits).count()]
-}
-
-/// Tags that do not depend on the metric, `task` first.
+/// What does not depend on the metric: tags, `task` first, and the fields behind them.
 struct Common<'a> {
     /// Of what is known of the job from run to run: a tag of one run would make a series of its own
     /// that nothing ever changes.
     of_job: &'a str,
     /// Of what is known of one run: with the tags that it has reported.
     of_run: &'a str,
+    /// Where it comes from.
+    origin: &'a str,
 }
 
-/// `NAME:VALUE|TYPE|#TAGS`. The tags of the value stand behind `task`, the common ones behind those.
+/// How much of a datagram tags may take up, in bytes, where there has to be room for something else.
+fn room_for_tags(limit: usize, origin: &str) -> usize {
+    (limit / 2).saturating_sub(origin.len())
+}
+
+/// `NAME:VALUE|TYPE|#TAGS` and the origin. The tags of the value stand behind `task`, the common ones behind those.
 fn pack_metrics(notice: &Notice, common: &Common<'_>, packed: &mut Packed) {
     let measured = measurements(&notice.news);
     if measured.is_empty() {
@@ -120,7 +132,7 @@ fn pack_metrics(notice: &Notice, common: &Common<'_>, packed: &mut Packed) {
     let mut prefix = String::with_capacity(64);
     push_name(&mut prefix, &notice.job.namespace);
     prefix.push('.');
-    let Common { of_job, of_run } = common;
+    let Common { of_job, of_run, origin } = common;
     let (task, others) = of_run.split_at(of_run.find(',').unwrap_or(of_run.len()));
     let tags = |tagged| {
         let mut tags = String::with_capacity(of_run.len() + 64);
@@ -154,6 +166,7 @@ fn pack_metrics(notice: &Notice, common: &Common<'_>, packed: &mut Packed) {
             if !tags.is_empty() {
                 push_all(line, &["|#", tags]);
             }
+            line.push_str(origin);
             is_number
         });
     }

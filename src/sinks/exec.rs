@@ -12,6 +12,7 @@ use super::{Opening, Pace, Sink, Topic};
 use crate::clock::Deadline;
 use crate::job::CommandLine;
 use crate::notice::{Audience, Notice, Turn, changes_for, end_of_output, event_json};
+use crate::rehearsal;
 
 /// How much of the end of the output stands in a variable, in bytes: what people read in a mail. All that was
 /// captured is in the event.
@@ -70,6 +71,7 @@ impl Sink for Exec {
     }
 
     fn deliver(&self, notices: &[Notice], deadline: Deadline) -> Result<(), String> {
+        rehearsal::of_a_panic("sink");
         notices.iter().try_for_each(|notice| {
             let mut environment = self.environment.clone();
             environment.extend(variables(notice));

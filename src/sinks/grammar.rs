@@ -11,9 +11,40 @@ pub enum Item {
 
 /// A datagram of plain StatsD (statsd docs/metric_types.md).
 pub fn plain(datagram: &str) -> Result<Vec<Item>, String> {
-    let read = |line: &str| {
+    statsd(datagram, |line| {
         if line.contains('#') { Err(format!("tags in {line:?}")) } else { metric(line, &["c", "ms", "g"]) }
-    };
+    })
+}
+
+/// A datagram of StatsD with tags in the name, as Telegraf (`,`) or Graphite (`;`) reads them: none of the
+/// characters that mean something to one of the servers is in a tag, each tag has a value, and no name of
+/// ours comes twice.
+pub fn tagged(datagram: &str, divider: char) -> Result<Vec<Item>, String> {
+    statsd(datagram, |line| {
+        let (name, rest) = line.split_once(':').ok_or("no value")?;
+        let mut parts = name.split(divider);
+        let plain = format!("{}:{rest}", parts.next().unwrap_or_default());
+        let Item::Metric { name, value, kind, .. } = metric(&plain, &["c", "ms", "g"])? else {
+            return Err("no metric".to_owned());
+        };
+        let mut tags: Vec<String> = Vec::new();
+        for part in parts {
+            let (key, value) = part.split_once('=').ok_or(format!("no value in {part:?}"))?;
+            let foreign = |c: char| c.is_control() || c.is_whitespace() || ",;=:|#[]~!^\\".contains(c);
+            if key.is_empty() || value.is_empty() || key.contains(foreign) || value.contains(foreign) {
+                return Err(format!("bad tag {part:?}"));
+            }
+            let own = ["task", "outcome", "exit_code", "signal"].contains(&key);
+            if own && tags.iter().any(|tag| tag.starts_with(&format!("{key}="))) {
+                return Err(format!("{key} twice"));
+            }
+            tags.push(part.to_owned());
+        }
+        Ok(Item::Metric { name, value, kind, tags })
+    })
+}
+
+fn statsd(datagram: &str, read: impl Fn(&str) -> Result<Item, String>) -> Result<Vec<Item>, String> {
     let items = datagram.split('\n').map(read).collect::<Result<Vec<_>, _>>()?;
     for (at, item) in items.iter().enumerate() {
         let Item::Metric { name, value, kind, tags } = item else { continue };
@@ -29,12 +60,29 @@ pub fn plain(datagram: &str) -> Result<Vec<Item>, String> {
 
 /// A datagram of DogStatsD (datagram_shell, protocol 1.0).
 pub fn dogstatsd(datagram: &str) -> Result<Vec<Item>, String> {
-    let read = |line: &str| match line {
+    let read = |line: &str| match without_origin(line) {
         line if line.starts_with("_e{") => event(line),
         line if line.starts_with("_sc|") => check(line),
         line => metric(line, &["c", "g", "d"]),
     };
     datagram.split('\n').map(read).collect()
+}
+
+/// A line without the fields `|c:…|e:…|card:…` at its end, of which each may be missing.
+fn without_origin(mut line: &str) -> &str {
+    let is_fine = |name: &str, value: &str| match name {
+        "card:" => ["none", "low", "orchestrator", "high"].contains(&value),
+        "e:" => !value.is_empty() && value.bytes().all(|byte| matches!(byte, b' '..=b'~')),
+        _ => value.starts_with("ci-") || value.starts_with("in-"),
+    };
+    for name in ["card:", "e:", "c:"] {
+        if let Some((before, field)) = line.rsplit_once('|')
+            && field.strip_prefix(name).is_some_and(|value| is_fine(name, value))
+        {
+            line = before;
+        }
+    }
+    line
 }
 
 fn clean(text: &str) -> Result<&str, String> {

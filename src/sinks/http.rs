@@ -4,9 +4,12 @@
 //! sent, and nowhere else.
 
 mod failure;
+pub mod json;
 mod proxy;
 mod retry;
+mod secret_url;
 mod trust;
+mod turns;
 mod url;
 
 #[cfg(test)]
@@ -14,6 +17,7 @@ mod url;
 pub mod scripted;
 
 use std::io::Read;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -28,8 +32,10 @@ use crate::plan::Variables;
 use failure::{Failure, Kind};
 use retry::Next;
 
+pub use secret_url::SecretUrl;
+pub use turns::tell_each;
 pub use ureq::http::Method;
-pub use url::Url;
+pub use url::{TELLING, Url};
 
 const USER_AGENT: &str = concat!("cronward/", env!("CARGO_PKG_VERSION"));
 
@@ -43,14 +49,20 @@ const BODY_LIMIT: Duration = Duration::from_secs(1);
 const BUFFER: usize = 16 * 1024;
 
 /// Longest line of an answer that is quoted, in bytes.
-const QUOTED_MAX: usize = 120;
+pub const QUOTED_MAX: usize = 120;
 
 /// A client with connections and certificates of its own, to be kept for as long as its sink.
 pub struct Client {
     variables: Variables,
+    /// The variable that names the certificates to trust, if not the usual one does.
+    certificates: Option<String>,
+    /// The only statuses after which a request is sent again; `None`: all that may pass.
+    passing: Option<&'static [u16]>,
     /// Once somebody needed it. Only success is kept: a file of certificates that was not there at the
     /// start of a run may be there at its end.
     agent: Mutex<Option<Agent>>,
+    /// Status of the last answer; 0: there was none.
+    answered: AtomicU16,
 }
 
 /// What is to be sent.
@@ -60,7 +72,7 @@ pub struct Request<'a> {
     /// Where to.
     pub url: &'a Url,
     /// Names and values beside those that every request has.
-    pub headers: &'a [(&'static str, &'a str)],
+    pub headers: &'a [(&'a str, &'a str)],
     /// The body.
     pub body: &'a [u8],
 }
@@ -77,7 +89,23 @@ impl Client {
     /// A client for receivers that may be reached by the proxy and trusted by the certificates that these
     /// variables name.
     pub fn new(variables: &Variables) -> Self {
-        Self { variables: variables.clone(), agent: Mutex::new(None) }
+        Self {
+            variables: variables.clone(),
+            certificates: None,
+            passing: None,
+            agent: Mutex::new(None),
+            answered: AtomicU16::new(0),
+        }
+    }
+
+    /// This client, trusting the certificates that another variable names.
+    pub fn trusting(self, variable: Option<String>) -> Self {
+        Self { certificates: variable, ..self }
+    }
+
+    /// This client, sending again only what was answered by one of these statuses, or not at all.
+    pub fn retrying(self, statuses: &'static [u16]) -> Self {
+        Self { passing: Some(statuses), ..self }
     }
 
     /// Gets ready for requests to this URL: reads the certificates that are trusted.
@@ -99,8 +127,13 @@ impl Client {
         loop {
             let (words, asked) = match attempt(&agent, request, deadline.left()) {
                 Ok(answer) => {
+                    let lasts = self.passing.is_some_and(|statuses| !statuses.contains(&answer.status()));
                     match retry::next(answer.status(), answer.header(LOCATION.as_str()).is_some()) {
-                        Next::Keep => return Ok(answer),
+                        Next::Keep => {
+                            self.answered.store(answer.status(), Ordering::Relaxed);
+                            return Ok(answer);
+                        }
+                        Next::TryAgain if lasts => return Ok(answer),
                         Next::GoElsewhere => return Err(answer.elsewhere(request.url)),
                         Next::TryAgain => {
                             let asked = answer.header(RETRY_AFTER.as_str()).and_then(retry::retry_after);
@@ -122,6 +155,12 @@ impl Client {
         }
     }
 
+    /// What the receiver answered last, for people: `HTTP 202`.
+    pub fn last_answer(&self) -> Option<String> {
+        let status = self.answered.load(Ordering::Relaxed);
+        (status > 0).then(|| format!("HTTP {status}"))
+    }
+
     /// The agent for the receiver of this URL, of which a client has one.
     fn agent(&self, url: &Url) -> Result<Agent, String> {
         let mut agent = self.agent.lock().unwrap_or_else(PoisonError::into_inner);
@@ -136,7 +175,7 @@ impl Client {
         let mut tls = TlsConfig::builder();
         if url.is_https() {
             tls = tls
-                .root_certs(trust::roots(&self.variables)?)
+                .root_certs(trust::roots(self.certificates.as_deref(), &self.variables)?)
                 .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()));
         }
         let config = Agent::config_builder()
@@ -194,6 +233,11 @@ impl Answer {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// The beginning of the body.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// Why the request to this URL was refused: `HTTP 409: ambiguous slug` in the receiver's own words if
     /// it has a few plain ones, else in those of the standard, `HTTP 404: not found`.
     pub fn refusal(&self, url: &Url) -> String {
@@ -203,6 +247,12 @@ impl Answer {
             Some(reason) => format!("HTTP {status}: {reason}"),
             None => format!("HTTP {status}"),
         }
+    }
+
+    /// The beginning of the body, whatever it was said to be, without blanks around it; empty if it is no
+    /// text.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap_or_default().trim()
     }
 
     /// The body, if it is one short line of text.
@@ -223,6 +273,15 @@ impl Answer {
             }
             Ok(_) | Err(_) => format!("HTTP {status}: redirected to another path, which is not followed"),
         }
+    }
+}
+
+#[cfg(test)]
+impl Answer {
+    /// An answer of this status and this body, said to be of this kind.
+    pub fn of(status: u16, kind: &'static str, body: &str) -> Self {
+        let headers = HeaderMap::from_iter([("content-type".parse().unwrap(), kind.parse().unwrap())]);
+        Self { status: StatusCode::from_u16(status).unwrap(), headers, body: body.into() }
     }
 }
 

@@ -76,6 +76,11 @@ mod tests {
             ("ping:https://h/x", "none"),
             ("'ping:https://h/x' ping:https://h/y", "none"),
             ("+ping:https://h/x", ""),
+            ("webhook:file:/u#secret=k jsonl:/f pagerduty:k", "jsonl:/f"),
+            (
+                "webhook:file:/u#secret=file:/k pagerduty:file:/k",
+                "webhook:file:/u#secret=file:/k pagerduty:file:/k",
+            ),
         ] {
             assert_eq!(without_secrets(OsStr::new(list)), OsStr::new(seen), "{list}");
         }

@@ -11,22 +11,33 @@ mod exposition;
 mod http;
 mod inherited;
 mod jsonl;
+mod options;
+#[cfg(feature = "http")]
+mod otlp;
+#[cfg(feature = "http")]
+mod pagerduty;
 #[cfg(feature = "http")]
 mod ping;
 #[cfg(feature = "http")]
 mod pushgateway;
 #[cfg(feature = "http")]
 mod secret;
+#[cfg(feature = "http")]
+mod slack;
 mod statsd;
+mod syslog;
 mod textfile;
 mod transport;
+#[cfg(feature = "http")]
+mod webhook;
 mod wire;
 #[cfg(not(feature = "http"))]
 mod without_http;
 #[cfg(not(feature = "http"))]
-use without_http as ping;
-#[cfg(not(feature = "http"))]
-use without_http as pushgateway;
+use {
+    without_http as otlp, without_http as pagerduty, without_http as ping, without_http as pushgateway,
+    without_http as slack, without_http as webhook,
+};
 
 #[cfg(test)]
 mod grammar;
@@ -37,12 +48,15 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use crate::clock::Deadline;
-use crate::job::{CommandLine, fnv1a};
+use crate::job::{CommandLine, RunId, fnv1a};
 use crate::notice::{News, Notice};
 use crate::plan::{Plan, SinkWord, Variables};
 use crate::settings::nearest;
 
 pub use inherited::{holds_secret, secret_variables, without_secrets};
+#[cfg(feature = "http")]
+use options::options_of_url;
+use options::{only_refers, options};
 
 /// Whether telling a sink can make the caller wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,12 +114,21 @@ pub trait Sink: Send + Sync {
     fn answer(&self) -> Option<String> {
         None
     }
+    /// Whether it only shows how a job stands: an alert changes that, and nobody is told of it.
+    fn only_shows(&self) -> bool {
+        false
+    }
     /// Whether it is told last, with what the others answered: a log on this host.
     fn hears_the_others(&self) -> bool {
         false
     }
     /// Whether it takes notices of this topic at all.
     fn wants(&self, topic: Topic) -> bool;
+    /// Hears which run this process is about to make. What the command of that run is to find in `TRACEPARENT`, if it
+    /// is to be in a trace of this sink's.
+    fn begin(&self, _: RunId) -> Option<String> {
+        None
+    }
     /// Resolves names and opens sockets, while the job runs. One that is Waiting may wait for long, on a
     /// helper thread.
     fn prepare(&self) {}
@@ -146,13 +169,13 @@ pub struct Kind {
 pub static KINDS: &[Kind] = &[
     Kind {
         name: "dogstatsd",
-        help: "HOST[:PORT] or /path/to.sock: metrics with tags, events, a service check",
+        help: "HOST[:PORT], /path/to.sock or unixstream:/path: metrics with tags, events, a service check",
         secret: false,
         open: dogstatsd::open,
     },
     Kind {
         name: "statsd",
-        help: "HOST[:PORT]: plain counters, timers and gauges",
+        help: "HOST[:PORT]: counters, timers and gauges, with '?tags=influx' or 'graphite' tagged",
         secret: false,
         open: statsd::open,
     },
@@ -181,15 +204,43 @@ pub static KINDS: &[Kind] = &[
         open: pushgateway::open,
     },
     Kind {
+        name: "otlp",
+        help: "http(s)://HOST[:PORT], or nothing for what OTEL_* say: metrics, log records, a span a run, by OTLP/HTTP",
+        secret: false,
+        open: otlp::open,
+    },
+    Kind {
         name: "ping",
         help: "https://HOST/PATH, or file:PATH or env:NAME that holds it: check-ins with healthchecks.io",
         secret: true,
         open: ping::open,
     },
+    Kind {
+        name: "webhook",
+        help: "https://HOST/PATH, or file:PATH or env:NAME that holds it, and #secret=SECRET: \
+               alerts and overdue runs as CloudEvents",
+        secret: true,
+        open: webhook::open,
+    },
+    Kind {
+        name: "pagerduty",
+        help: "a routing key, or file:PATH or env:NAME that holds it: alerts",
+        secret: true,
+        open: pagerduty::open,
+    },
+    Kind {
+        name: "syslog",
+        help: "HOST[:PORT], tcp:HOST[:PORT] or /path/to.sock, by default /dev/log: a record a run, and alerts",
+        secret: false,
+        open: syslog::open,
+    },
+    Kind {
+        name: "slack",
+        help: "https://HOST/PATH of a webhook, or file:PATH or env:NAME that holds it: alerts as messages",
+        secret: true,
+        open: slack::open,
+    },
 ];
-
-/// Kinds that the manual names for a later version.
-const NOT_BUILT_YET: &[&str] = &["otlp", "webhook", "pagerduty", "slack", "syslog"];
 
 /// The sinks of a list that take charge of alerts, each by its place and by what it is known as in the books
 /// of what is owed. Whoever reads that learns no secret, and a secret that is referred to may be changed.
@@ -284,14 +335,10 @@ pub fn shown_if_secret(word: &SinkWord) -> Option<String> {
 /// Whether the target of a sink is a secret, and does not only say where one is. That of an unknown kind
 /// may be somebody's key, with a slip of the finger in the kind.
 fn is_secret(word: &SinkWord) -> bool {
-    let is_reference = ["file:", "env:"].iter().any(|front| word.target.starts_with(front));
-    named(&word.kind).is_none_or(|known| known.secret && !is_reference)
+    named(&word.kind).is_none_or(|known| known.secret && !only_refers(&word.target))
 }
 
 fn not_a_kind(kind: &str) -> String {
-    if NOT_BUILT_YET.contains(&kind) {
-        return format!("'{kind}' is not built yet; {}", kinds_are());
-    }
     match nearest(kind, KINDS.iter().map(|known| known.name)) {
         Some(name) => format!("unknown kind '{kind}' (did you mean '{name}'?; {})", kinds_are()),
         None => format!("unknown kind '{kind}' ({})", kinds_are()),
@@ -301,23 +348,6 @@ fn not_a_kind(kind: &str) -> String {
 fn kinds_are() -> String {
     let names: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
     format!("kinds are {}", names.join(", "))
-}
-
-/// `NAME=VALUE` pairs, in the order in which they were given.
-type Options<'a> = Vec<(&'a str, &'a str)>;
-
-/// `TARGET?NAME=VALUE&NAME=VALUE`, taken apart.
-///
-/// # Errors
-/// In words: what stands behind the question mark is no list of such pairs.
-fn options(target: &str) -> Result<(&str, Options<'_>), String> {
-    let Some((target, list)) = target.split_once('?') else {
-        return Ok((target, Vec::new()));
-    };
-    let pairs = list.split('&').map(|pair| {
-        pair.split_once('=').ok_or_else(|| format!("'{pair}' behind '?' is no option; write NAME=VALUE"))
-    });
-    Ok((target, pairs.collect::<Result<_, _>>()?))
 }
 
 #[cfg(test)]
@@ -337,12 +367,11 @@ mod tests {
 
     #[test]
     fn an_unknown_kind_is_named_with_the_nearest_and_without_its_target() {
-        let kinds = "kinds are dogstatsd, statsd, jsonl, exec, textfile, pushgateway, ping";
+        let kinds = "kinds are dogstatsd, statsd, jsonl, exec, textfile, pushgateway, otlp, ping, webhook, \
+                     pagerduty, syslog, slack";
         let said = format!("'dogstasd:…': unknown kind 'dogstasd' (did you mean 'dogstatsd'?; {kinds})");
         assert_eq!(refused("dogstasd:secret"), said);
         assert_eq!(refused("mqtt:secret"), format!("'mqtt:…': unknown kind 'mqtt' ({kinds})"));
-        let said = format!("'pagerduty:…': 'pagerduty' is not built yet; {kinds}");
-        assert_eq!(refused("pagerduty:secret"), said);
     }
 
     #[test]
@@ -368,7 +397,22 @@ mod tests {
             ("pushgateway:http://secret", "pushgateway:…"),
             ("pushgateway:env:PUSH_URL", "pushgateway:env:PUSH_URL"),
             ("textfile:/var/x", "textfile:/var/x"),
+            ("slack:https://hooks.slack.com/services/secret", "slack:…"),
+            ("slack:file:/etc/slack", "slack:file:/etc/slack"),
             ("pong:secret", "pong:…"),
+            ("pagerduty:secret", "pagerduty:…"),
+            ("pagerduty:secret?url=https://eu.example", "pagerduty:…"),
+            ("pagerduty:env:KEY?url=https://eu.example", "pagerduty:env:KEY?url=https://eu.example"),
+            ("pagerduty:env:KEY?url=https://me:secret@eu.example", "pagerduty:…"),
+            ("webhook:https://h/secret#secret=file:/k", "webhook:…"),
+            ("webhook:file:/u#secret=env:KEY&events=all", "webhook:file:/u#secret=env:KEY&events=all"),
+            ("webhook:file:/u#", "webhook:file:/u#"),
+            ("webhook:file:/u#secret=secret", "webhook:…"),
+            ("webhook:file:/u#events=all&secret=secret", "webhook:…"),
+            // A slip of the finger.
+            ("webhook:file:/u#secert=secret", "webhook:…"),
+            ("webhook:file:/u#events=secret", "webhook:…"),
+            ("webhook:file:/u#secret", "webhook:…"),
             ("exec:mail -s x", "exec:mail -s x"),
         ] {
             assert_eq!(shown(&written(word)), expected);
@@ -378,20 +422,29 @@ mod tests {
     #[cfg(not(feature = "http"))]
     #[test]
     fn a_kind_that_needs_http_says_that_it_was_left_out() {
-        let said = "'ping:…': this cronward was built without HTTP; ping takes https://";
-        assert!(refused("ping:https://hc.example/secret").starts_with(said));
+        for (kind, takes) in [
+            ("ping", "https://"),
+            ("slack", "https://"),
+            ("webhook", "https://"),
+            ("pagerduty", "a routing key"),
+        ] {
+            let said = format!("'{kind}:…': this cronward was built without HTTP; {kind} takes {takes}");
+            assert!(refused(&format!("{kind}:https://hc.example/secret")).starts_with(&said));
+        }
     }
 
     #[test]
     fn every_kind_of_the_table_opens_a_sink_named_after_it() {
-        let mut words = vec!["dogstatsd:", "statsd:", "jsonl:/tmp/x", "exec:mail -s x", "textfile:/tmp/x"];
+        let mut words =
+            vec!["dogstatsd:", "statsd:", "jsonl:/tmp/x", "exec:mail -s x", "textfile:/tmp/x", "syslog:"];
         if cfg!(feature = "http") {
-            words.extend(["ping:https://hc.example/x", "pushgateway:http://push.example:9091"]);
+            words.extend(["pushgateway:http://push.example:9091", "otlp:", "otlp:https://o.example/x"]);
+            words.extend(["ping:https://hc.example/x", "pagerduty:key", "webhook:https://hook.example/x"]);
+            words.push("slack:https://hooks.example/x");
         }
         for word in words.into_iter().map(written) {
             let sink = open_one(&word, &Variables::default(), &[]).unwrap();
             assert!(sink.name().starts_with(&format!("{}:", word.kind)), "{}", sink.name());
         }
-        assert!(KINDS.iter().all(|kind| !NOT_BUILT_YET.contains(&kind.name)));
     }
 }

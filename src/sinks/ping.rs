@@ -3,12 +3,10 @@
 //! raises the alarm when it was told nothing. It does not confirm our alerts; it has its own.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
-use super::http::{Answer, Client, Method, Request, Url};
-use super::secret::Secret;
+use super::http::{Answer, Client, Method, Request, SecretUrl, Url, tell_each};
 use super::{Opening, Pace, Sink, Topic};
 use crate::clock::Deadline;
 use crate::human;
@@ -25,15 +23,10 @@ const BODY_LIMIT: usize = 10_000;
 /// Header of an answer that says how much of a body the server keeps, in bytes.
 const BODY_LIMIT_HEADER: &str = "ping-body-limit";
 
-/// Longest time for the news of a start: the end of a short run waits until its start has been told.
-const START_LIMIT: Duration = Duration::from_secs(2);
-
 /// The sink.
 struct Ping {
     name: String,
-    check: Secret,
-    /// The URL of the check, once it has been read.
-    url: OnceLock<Url>,
+    check: SecretUrl,
     client: Client,
     /// What the server last said that it keeps of a body, in bytes.
     body_limit: AtomicUsize,
@@ -44,18 +37,10 @@ struct Ping {
 /// # Errors
 /// In words: what was written down as it is, is no URL.
 pub fn open(opening: &Opening<'_>) -> Result<Arc<dyn Sink>, String> {
-    let check = Secret::new(opening.target, opening.environment)?;
-    let (shown, url) = match check.reference() {
-        Some(reference) => (reference, OnceLock::new()),
-        None => {
-            let url = Url::parse(&check.read()?)?;
-            (format!("{url:?}"), OnceLock::from(url))
-        }
-    };
+    let check = SecretUrl::new(opening.target, opening.environment)?;
     Ok(Arc::new(Ping {
-        name: format!("ping:{shown}"),
+        name: format!("ping:{}", check.shown()),
         check,
-        url,
         client: Client::new(opening.variables),
         body_limit: AtomicUsize::new(BODY_LIMIT),
     }))
@@ -78,13 +63,13 @@ impl Sink for Ping {
     }
 
     fn prepare(&self) {
-        if let Ok(url) = self.url() {
+        if let Ok(url) = self.check.url() {
             self.client.prepare(url);
         }
     }
 
     fn preview(&self, notices: &[Notice]) -> Vec<String> {
-        let check = self.name.strip_prefix("ping:").unwrap_or_default();
+        let check = self.check.shown();
         let request = |notice| {
             let (segment, run) = check_in(notice);
             let query = run.map(|run| format!("?rid={run}")).unwrap_or_default();
@@ -93,33 +78,13 @@ impl Sink for Ping {
         notices.iter().map(request).collect()
     }
 
-    /// Every notice has a share of the time, so that one which cannot be told leaves the others theirs.
     fn deliver(&self, notices: &[Notice], deadline: Deadline) -> Result<(), String> {
-        let url = self.url()?;
-        let mut outcome = Ok(());
-        for (told, notice) in notices.iter().enumerate() {
-            let share = deadline.left() / u32::try_from(notices.len() - told).unwrap_or(u32::MAX);
-            let limit = match Topic::of(&notice.news) {
-                Topic::Start => share.min(START_LIMIT),
-                Topic::End | Topic::Overdue | Topic::Alert | Topic::Standing | Topic::Alive => share,
-            };
-            outcome = outcome.and(self.tell(url, notice, Deadline::after(limit)));
-        }
-        outcome
+        let url = self.check.url()?;
+        tell_each(notices, deadline, &mut |notice, deadline| self.tell(url, notice, deadline))
     }
 }
 
 impl Ping {
-    /// The URL of the check. Only success is kept: a file that was not there at the start of a run may be
-    /// there at its end.
-    fn url(&self) -> Result<&Url, String> {
-        if let Some(url) = self.url.get() {
-            return Ok(url);
-        }
-        let url = Url::parse(&self.check.read()?)?;
-        Ok(self.url.get_or_init(|| url))
-    }
-
     fn body_limit(&self) -> usize {
         self.body_limit.load(Ordering::Relaxed)
     }

@@ -109,7 +109,7 @@ impl Pushgateway {
         let answer = self.client.send(
             &Request {
                 method: method(notice),
-                url: &url.below_path(&group(notice)),
+                url: &url.with(&group(notice)),
                 headers: &[("content-type", "text/plain; version=0.0.4; charset=utf-8")],
                 body: text.as_bytes(),
             },

@@ -53,6 +53,10 @@ impl Sink for Textfile {
         }
     }
 
+    fn only_shows(&self) -> bool {
+        true
+    }
+
     fn preview(&self, notices: &[Notice]) -> Vec<String> {
         let file = |notice| {
             let text = page(notice, &Before::default())?;

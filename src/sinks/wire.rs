@@ -1,7 +1,9 @@
-//! PURE. What the statsd kinds write: names, tags, numbers and text made safe, and lines packed into
-//! datagrams. Nothing below cleans anything up, so a byte that ends a field must not get past here.
+//! PURE. What is written into datagrams: names, tags, numbers and text made safe, and lines packed into
+//! them. Nothing below cleans anything up, so a byte that ends a field must not get past here.
 
 use std::fmt::Write;
+
+use crate::job::Tag;
 
 /// Longest payload of a UDP datagram, in bytes: what passes Ethernet with tunnels in one piece
 /// (statsd docs/metric_types.md, "Multi-Metric Packets").
@@ -10,8 +12,15 @@ pub const UDP_MAX: usize = 1432;
 /// Longest unix datagram, in bytes: the Datadog Agent's receive buffer.
 pub const UNIX_MAX: usize = 8192;
 
+/// Longest message over TCP, in bytes: what every receiver of syslog should take (RFC 5424 section 6.1).
+/// One that takes less reads the rest of a longer one as a message of its own.
+pub const TCP_MAX: usize = 2048;
+
 /// Longest name, tag key or whole tag, in characters (Datadog's limit for a tag).
 const WORD_MAX: usize = 200;
+
+/// What a tag without a value has for one, where it has to have one.
+pub const BARE: &str = "true";
 
 /// Appends `text` as a metric name: `[A-Za-z0-9_.-]`, everything else as `_`.
 pub fn push_name(line: &mut String, text: &str) {
@@ -44,6 +53,25 @@ pub fn push_tag(line: &mut String, key: &str, value: &str) {
     let colon = (!value.is_empty()).then_some(':');
     let value = value.chars().map(|c| if ends(c) { '_' } else { c });
     line.extend(key.chain(colon).chain(value).take(WORD_MAX));
+}
+
+/// The user's tags and those that a run has reported beside them, which win. A key is the same whatever
+/// the case of its letters.
+pub fn merged_tags<'a>(users: &'a [Tag], reported: &'a [Tag]) -> Vec<&'a Tag> {
+    let replaced = |tag: &&Tag| reported.iter().any(|other| other.key.eq_ignore_ascii_case(&tag.key));
+    users.iter().filter(|tag| !replaced(tag)).chain(reported).collect()
+}
+
+/// As many tags as take up no more than `room` bytes. One without a value may have to be given one.
+pub fn tags_within(tags: &[Tag], mut room: usize) -> &[Tag] {
+    let fits = |tag: &&Tag| {
+        let value = tag.value.as_ref().map_or(0, String::len).max(BARE.len());
+        let size = ",:".len() + tag.key.len() + value;
+        let left = room.checked_sub(size);
+        room = left.unwrap_or(room);
+        left.is_some()
+    };
+    &tags[..tags.iter().take_while(fits).count()]
 }
 
 /// Appends all of it, as it is.
@@ -191,6 +219,11 @@ impl Packed {
             datagram.truncate(end);
         }
         self.datagrams.extend(Some(datagram).filter(|datagram| !datagram.is_empty()).into_iter().chain(next));
+    }
+
+    /// Adds a datagram of its own, as it is.
+    pub fn push_alone(&mut self, datagram: String) {
+        self.datagrams.push(datagram);
     }
 
     /// Adds a line as it is.

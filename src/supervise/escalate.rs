@@ -34,6 +34,15 @@ pub enum Origin {
     Outside,
 }
 
+impl Origin {
+    /// Of a signal that the kernel sent. It sends others than those of a terminal on its own too, such as the
+    /// SIGALRM of an alarm(2) that was set before cronward was executed; the command has not had those.
+    pub fn of_kernel(signal: Signal) -> Self {
+        let of_terminal = [Signal::INT, Signal::QUIT, Signal::HUP, Signal::TSTP, Signal::CONT, Signal::WINCH];
+        if of_terminal.contains(&signal) { Self::Terminal } else { Self::Outside }
+    }
+}
+
 /// What to do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {

@@ -12,7 +12,7 @@ use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 use self::descendants::children;
-pub use self::watch::quietly;
+pub use self::escalate::{Action, Escalation, Event, Origin};
 use self::watch::{Started, Watch};
 use crate::clock::Stopwatch;
 use crate::job::Signal;
@@ -20,6 +20,7 @@ use crate::outcome::{RunEnd, Usage};
 use crate::output::Output;
 use crate::plan::TimeLimit;
 use crate::sys::entry::SignalState;
+use crate::sys::lifeline;
 use crate::sys::process::{self, Exec, LastWords};
 use crate::sys::signals::{self, SignalSet};
 
@@ -43,8 +44,7 @@ pub struct Task<'a> {
     pub output: Option<&'a mut Output>,
 }
 
-/// Somebody who is told while the command runs. What they do must not take long, and a panic of
-/// theirs is caught.
+/// Somebody who is told while the command runs. What they do must not take long.
 pub trait Witness {
     /// The command is running.
     fn started(&mut self, pid: u32);
@@ -149,6 +149,9 @@ impl Supervisor {
             signals: task.signals,
             last_words: task.last_words,
         });
+        if let Ok(pid) = started {
+            lifeline::runs(lifeline::Command { pid, own_group: task.own_group, adopts: self.adopts });
+        }
         if let Some(output) = &mut output {
             output.connected();
         }
@@ -173,6 +176,3 @@ fn told_to_stop_already(caller: SignalState) -> Option<Signal> {
     // One that is to be ignored is pending like any other, as long as it is blocked (signal(7)).
     std::iter::from_fn(|| signals::take(asking)).find(|&signal| !signals::is_ignored(signal))
 }
-
-#[cfg(test)]
-mod tests;

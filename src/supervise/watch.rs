@@ -1,7 +1,5 @@
-//! The loop that waits for one command, and does what `escalate` decides. A panic in it, which is a defect of
-//! ours, is no reason to lose the command.
+//! The loop that waits for one command, and does what `escalate` decides.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::descendants::{descendants, descends, is_stopped, parents, with_command};
@@ -9,9 +7,11 @@ use super::escalate::{Action, Escalation, Event, Origin};
 use super::{Supervised, Supervisor, Witness};
 use crate::clock::{Deadline, Stopwatch};
 use crate::job::Signal;
-use crate::outcome::{RunEnd, Usage};
+use crate::outcome::{Exit, RunEnd, Usage, exit_of, status};
 use crate::output::Output;
 use crate::plan::TimeLimit;
+use crate::rehearsal;
+use crate::sys::lifeline;
 use crate::sys::process::{self, Change, Wait};
 use crate::sys::signals::{self, Arrived, Sender};
 
@@ -42,8 +42,8 @@ fn runs_out(timer: &mut Option<Deadline>) -> bool {
 
 /// A command that has ended.
 #[derive(Debug, Clone)]
-pub(super) struct Reaped {
-    pub(super) end: RunEnd,
+struct Reaped {
+    end: RunEnd,
     usage: Option<Usage>,
     wall_time: Duration,
 }
@@ -99,11 +99,9 @@ impl<'a> Watch<'a> {
     /// Waits until the command has ended.
     pub(super) fn run(mut self) -> Supervised {
         let pid = self.pid;
-        quietly(|| self.witness.started(pid));
+        self.witness.started(pid);
         self.wait_for_moment(Duration::ZERO);
-        let waited = catch_unwind(AssertUnwindSafe(|| self.wait()));
-        let reaped = waited.ok().or_else(|| self.reaped.take());
-        let reaped = reaped.unwrap_or_else(|| just_wait(pid, self.stopwatch, self.output.as_deref_mut()));
+        let reaped = self.wait();
         Supervised {
             pid: Some(pid),
             end: reaped.end,
@@ -139,6 +137,7 @@ impl<'a> Watch<'a> {
                     return reaped;
                 }
             }
+            rehearsal::of_a_panic("watch");
             match self.next_signal() {
                 Some(Arrived { signal: Signal::CHLD, .. }) => self.collect(),
                 Some(arrived) => self.on(arrived),
@@ -146,7 +145,8 @@ impl<'a> Watch<'a> {
                 None => self.collect(),
             }
             if let Some((moment, _)) = self.timers.moment.take_if(|(_, deadline)| deadline.passed()) {
-                quietly(|| self.witness.reached(moment));
+                self.witness.reached(moment);
+                rehearsal::of_a_panic("moment");
                 self.wait_for_moment(moment);
             }
             if self.reaped.is_none() && runs_out(&mut self.timers.limit) {
@@ -162,9 +162,8 @@ impl<'a> Watch<'a> {
     /// at once.
     fn wait_for_moment(&mut self, passed: Duration) {
         let now = self.stopwatch.elapsed();
-        let next = catch_unwind(AssertUnwindSafe(|| self.witness.next_moment(passed, now))).ok().flatten();
         let left = |moment: Duration| Deadline::after(moment.saturating_sub(now));
-        self.timers.moment = next.map(|moment| (moment, left(moment)));
+        self.timers.moment = self.witness.next_moment(passed, now).map(|moment| (moment, left(moment)));
     }
 
     /// Takes what wait4(2) has to say. SIGCHLD coalesces, so one of it may stand for many children.
@@ -191,6 +190,8 @@ impl<'a> Watch<'a> {
     }
 
     fn reap(&mut self, end: RunEnd, usage: Option<Usage>) {
+        lifeline::ended(exit_of(&end, self.escalation.timed_out()));
+        rehearsal::of_a_panic("reaped");
         // Whoever waits for a moment wants to hear of a command that still runs.
         self.timers.moment = None;
         self.reaped = Some(Reaped { end, usage, wall_time: self.stopwatch.elapsed() });
@@ -203,20 +204,17 @@ impl<'a> Watch<'a> {
             return self.perform(Event::Stopped(signal));
         }
         if signal == Signal::WINCH {
-            quietly(|| self.witness.resized());
+            self.witness.resized();
         }
         let ignored = signals::is_ignored(signal);
         self.perform(Event::Signal { signal, origin: self.origin(signal, sender), ignored });
     }
 
     fn origin(&self, signal: Signal, sender: Sender) -> Origin {
-        let of_terminal = [Signal::INT, Signal::QUIT, Signal::HUP, Signal::TSTP, Signal::CONT, Signal::WINCH];
         match sender {
-            // The kernel sends others on its own too, such as the SIGALRM of an alarm(2) that was set
-            // before cronward was executed; the command has not had those.
-            Sender::Kernel if of_terminal.contains(&signal) => Origin::Terminal,
+            Sender::Kernel => Origin::of_kernel(signal),
             Sender::Process(sender) if self.reaped.is_none() && descends(sender, self.pid) => Origin::Job,
-            Sender::Kernel | Sender::Process(_) => Origin::Outside,
+            Sender::Process(_) => Origin::Outside,
         }
     }
 
@@ -228,9 +226,9 @@ impl<'a> Watch<'a> {
             Action::Forward(signal) if self.own_group => signals::send_group(self.pid, signal),
             Action::Forward(signal) => signals::send(self.pid, signal),
             Action::StopSelf(signal) => {
-                quietly(|| self.witness.stopping());
+                self.witness.stopping();
                 signals::stop_self(signal);
-                quietly(|| self.witness.continued());
+                self.witness.continued();
                 // A shell's `fg` continues the whole group, the command first, and a CONT that was handed on
                 // would be its second. One that was for us alone has left it stopped, and is handed on.
                 if self.is_stopped() == Some(false) {
@@ -238,7 +236,9 @@ impl<'a> Watch<'a> {
                 }
             }
             Action::Terminate => {
+                lifeline::settled(Exit::Code(status::TIMED_OUT));
                 self.terminate_everything();
+                rehearsal::of_a_panic("limit");
                 self.timers.grace = Some(Deadline::after(self.grace));
             }
             Action::Kill => self.kill_everything(),
@@ -289,35 +289,7 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// Waits for a command, and lets its output go on: nothing else.
-pub(super) fn just_wait(pid: u32, stopwatch: Stopwatch, mut output: Option<&mut Output>) -> Reaped {
-    /// How often the defect may show itself again before the output is given up for the command.
-    const DEFECTS_MAX: u32 = 3;
-    let at_end = |end, usage| Reaped { end, usage, wall_time: stopwatch.elapsed() };
-    let mut defects = 0;
-    loop {
-        let wait = if output.is_some() { Wait::Now } else { Wait::ToTheEnd };
-        match (process::reap(pid, wait), &mut output) {
-            (Change::Ended(ending, usage), _) => return at_end(RunEnd::Ended(ending), Some(usage)),
-            (Change::None | Change::Stopped(_), Some(served)) => {
-                let mut serve = || served.serve(Some(KILL_PAUSE));
-                defects += u32::from(catch_unwind(AssertUnwindSafe(&mut serve)).is_err());
-                if defects > DEFECTS_MAX {
-                    served.abandon();
-                    output = None;
-                }
-            }
-            (Change::None | Change::Stopped(_) | Change::Gone, _) => return at_end(status_lost(), None),
-        }
-    }
-}
-
 /// Nobody else reaps our child. If it happens all the same, no status is made up for it.
 fn status_lost() -> RunEnd {
     RunEnd::Interrupted { reason: "its exit status could not be had: somebody else reaped it".to_owned() }
-}
-
-/// Does something beside the command. A panic in it has been reported by the panic hook; the command goes on.
-pub fn quietly(call: impl FnOnce()) {
-    let _ = catch_unwind(AssertUnwindSafe(call));
 }

@@ -19,9 +19,9 @@ const SIZE: usize = 256 * 1024;
 /// Size of the reserve behind the ordinary room, in bytes: what a run may still want when the system has no memory.
 const RESERVE: usize = 256 * 1024;
 
-/// Alignment of every block, in bytes: malloc(3)'s, whatever less a layout asks for. C relies on it, above all the
-/// unwinder: the exception of a panic is 8-aligned as Rust declares it, and written to there by instructions that
-/// fault unless it is 16-aligned.
+/// Alignment of every block, in bytes: malloc(3)'s, whatever less a layout asks for. C relies on it, and so does the
+/// unwinder of the unit tests: the exception of a panic is 8-aligned as Rust declares it, and written to there by
+/// instructions that fault unless it is 16-aligned.
 const ALIGN: usize = 16;
 
 /// Memory that begins as untouched zero pages.

@@ -10,7 +10,10 @@ pub mod alarm;
 pub mod arena;
 pub mod descriptor;
 pub mod entry;
+pub mod lifeline;
 pub mod process;
 pub mod random;
 pub mod signals;
 pub mod terminal;
+#[cfg(all(panic = "abort", not(test), target_env = "musl"))]
+mod unwind;

@@ -6,8 +6,9 @@ use crate::support::{End, Host};
 fn a_drill_tells_every_sink_of_an_alert_and_its_end_and_says_who_took_it() {
     let host = Host::new();
     let (log, sink) = (host.log(), host.alert_sink());
-    let options =
-        ["-l", "job", "--alert-after", "3", "--sink", &sink, "--sink", "statsd:127.0.0.1:9", "--sink", &log];
+    let shown = format!("textfile:{}", host.directory().display());
+    let rule = ["-l", "job", "--alert-after", "3"];
+    let options = [&rule[..], &["--sink", &sink, "--sink", &shown, "--sink", &log]].concat();
     host.wrap(&options, "exit 0").run();
     let events = host.events().len();
     let drilled = host.cronward(["drill", "job"]).run();
@@ -20,7 +21,7 @@ fn a_drill_tells_every_sink_of_an_alert_and_its_end_and_says_who_took_it() {
         lines[2].contains("recovery  accepted in ") && lines[2].ends_with(": exit status 0"),
         "{drilled}"
     );
-    assert!(lines[3].starts_with("statsd:127.0.0.1:9") && lines[3].ends_with("takes no alerts"), "{drilled}");
+    assert!(lines[3].starts_with("textfile:/") && lines[3].ends_with("takes no alerts"), "{drilled}");
     assert!(lines[4].starts_with("jsonl:") && lines[4].contains("sent in "), "{drilled}");
     assert_eq!(lines[6], "every sink that takes alerts has taken both");
     assert_eq!(lines[7], "when a person has seen it arrive: cronward drill job --confirm");
@@ -33,6 +34,10 @@ fn a_drill_tells_every_sink_of_an_alert_and_its_end_and_says_who_took_it() {
     assert_eq!(alerts[0]["alert"]["failures"], 3);
     assert_ne!(alerts[0]["alert"]["key"], format!("{}/job", alerts[0]["host"].as_str().unwrap()));
     assert_eq!(host.events().len() - events, 2, "and nothing but alerts is sent");
+    let files = std::fs::read_dir(host.directory())
+        .unwrap()
+        .filter_map(|file| file.ok()?.file_name().into_string().ok());
+    assert_eq!(files.filter(|name| name.ends_with(".prom")).collect::<Vec<_>>(), ["cronward_job.prom"]);
     // Nothing of it is in the job's record.
     assert_eq!(host.journal("job").outcomes(), ["ok"]);
     assert_eq!(host.status()[0]["consecutive_failures"], 0);

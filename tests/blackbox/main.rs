@@ -14,9 +14,12 @@ mod capture;
 mod changes;
 mod check;
 mod config;
+mod connections;
 mod counting;
 mod crash;
 mod damaged;
+#[cfg(debug_assertions)]
+mod defects;
 mod documents;
 mod drill;
 mod environment;
@@ -26,8 +29,12 @@ mod expectations;
 mod locks;
 mod logs;
 mod metrics;
+#[cfg(feature = "http")]
+mod otlp;
 mod overdue;
 mod owed;
+#[cfg(feature = "http")]
+mod pagers;
 mod passthrough;
 #[cfg(feature = "http")]
 mod pings;
@@ -37,8 +44,11 @@ mod redaction;
 mod retries;
 mod signals;
 mod sinks;
+#[cfg(feature = "http")]
+mod slack;
 mod statuses;
 mod support;
+mod syslog;
 mod textfile;
 mod timeout;
 mod transparency;

@@ -147,9 +147,12 @@ fn a_url_is_a_secret() {
 fn the_command_does_not_see_a_url_that_stands_in_a_variable_of_ours() {
     let host = Host::new();
     let server = HttpServer::answering(&[]);
-    let list = format!("jsonl:events.jsonl ping:{} ping:env:HC_URL", server.url("/SECRET"));
+    let list = format!("jsonl:events.jsonl ping:{} ping:file:/nonexistent/url", server.url("/SECRET"));
     let ran = host.wrap(&["-l", "job"], "env").env("CRONWARD_SINK", list).run();
-    assert!(ran.stdout_text().contains("\nCRONWARD_SINK=jsonl:events.jsonl ping:env:HC_URL\n"), "{ran}");
+    assert!(
+        ran.stdout_text().contains("\nCRONWARD_SINK=jsonl:events.jsonl ping:file:/nonexistent/url\n"),
+        "{ran}"
+    );
     assert!(!ran.stdout_text().contains("SECRET"), "{ran}");
     assert_eq!(server.lines(), ["POST /SECRET/start?", "POST /SECRET/0?"]);
 }

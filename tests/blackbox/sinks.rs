@@ -1,8 +1,11 @@
 //! What sinks can never do: delay a run, change its end, or lose an alert silently.
 
 use std::fs::{self, OpenOptions};
-use std::os::unix::net::UnixDatagram;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::time::{Duration, Instant};
+
+use nix::sys::socket::{Backlog, listen};
 
 use crate::support::situation::{make_fifo, pipe};
 use crate::support::{End, Host, Ran, Situation, eventually, process_state};
@@ -42,6 +45,18 @@ fn no_sink_can_delay_or_change_a_run() {
     let stuffed = host.fifo("stuffed");
     stuffed.stuff();
     fs::create_dir(host.path("directory")).unwrap();
+    // A connection that is accepted and ended at once: what is written to it then raises SIGPIPE.
+    let hangs_up = UnixListener::bind(host.path("hangs-up.sock")).unwrap();
+    std::thread::spawn(move || while hangs_up.accept().is_ok() {});
+    let crowded = UnixListener::bind(host.path("crowded.sock")).unwrap();
+    listen(&crowded, Backlog::new(0).unwrap()).unwrap();
+    let _crowd = UnixStream::connect(host.path("crowded.sock")).unwrap();
+    let refusing = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // One that answers no more: what does not fit into its queue is dropped without a word.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    listen(&silent, Backlog::new(0).unwrap()).unwrap();
+    let silent_at = silent.local_addr().unwrap();
+    let _crowd_there = TcpStream::connect(silent_at).unwrap();
     let directory = host.directory().display();
     for (name, sink) in [
         ("closed-port", format!("dogstatsd:{closed_port}")),
@@ -51,6 +66,17 @@ fn no_sink_can_delay_or_change_a_run() {
         ("absent-socket", format!("dogstatsd:{directory}/absent.sock")),
         ("full-socket", format!("dogstatsd:{directory}/full.sock")),
         ("no-socket", format!("dogstatsd:{directory}/directory")),
+        ("absent-stream", format!("dogstatsd:unixstream:{directory}/absent.sock")),
+        ("crowded-stream", format!("dogstatsd:unixstream:{directory}/crowded.sock")),
+        ("hangs-up-stream", format!("dogstatsd:unixstream:{directory}/hangs-up.sock")),
+        ("no-stream", format!("dogstatsd:unixstream:{directory}/full.sock")),
+        ("syslog-absent", format!("syslog:{directory}/absent.sock")),
+        ("syslog-full", format!("syslog:{directory}/full.sock")),
+        ("syslog-hangs-up", format!("syslog:{directory}/hangs-up.sock")),
+        ("syslog-closed-port", format!("syslog:{closed_port}")),
+        ("syslog-refused", format!("syslog:tcp:{refusing}")),
+        ("syslog-silent", format!("syslog:tcp:{silent_at}")),
+        ("syslog-unresolvable", "syslog:tcp:no-such-host.invalid".to_owned()),
         ("unread-fifo", format!("jsonl:{directory}/unread")),
         ("stuffed-fifo", format!("jsonl:{directory}/stuffed")),
         ("no-such-place", format!("jsonl:{directory}/no/such/file")),
@@ -89,10 +115,10 @@ fn no_server_can_delay_or_change_a_run() {
         ("talks-nonsense", vec![Reply::Head("200 OK\r\nno header\r\n\u{1}:"); 9]),
         ("ok-but-no", vec![Reply::Text("OK (not found)"); 9]),
     ] {
-        for kind in ["ping", "pushgateway"] {
+        for (kind, options) in [("ping", ""), ("pushgateway", ""), ("webhook", "#events=all")] {
             let server = HttpServer::answering(&replies);
-            undisturbed(&host, &format!("{name}-{kind}"), &format!("{kind}:{}", server.url("/x")));
-            assert!(!server.received().is_empty(), "{name} {kind}");
+            undisturbed(&host, &format!("{kind}-{name}"), &format!("{kind}:{}{options}", server.url("/x")));
+            assert!(!server.received().is_empty(), "{kind} {name}");
         }
     }
     for (name, sink) in [

@@ -1,5 +1,6 @@
 """Somebody at the other end of every sink, on loopback: takes everything and keeps nothing."""
 
+import contextlib
 import http.server
 import os
 import socket
@@ -41,17 +42,25 @@ class Receivers:
         self.unix = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         path = os.path.join(here, "socket")
         self.unix.bind(path)
+        self.stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        stream_path = os.path.join(here, "stream")
+        self.stream.bind(stream_path)
+        self.tcp = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.stream.listen(64)
         self.http = Server(("127.0.0.1", 0), Quiet)
         self.places = {
             "name": loopback_name(),
             "udp": self.udp.getsockname()[1],
             "socket": path,
+            "stream": stream_path,
+            "tcp": self.tcp.getsockname()[1],
             "http": self.http.server_address[1],
             "closed": free_port(socket.SOCK_STREAM),
         }
 
     def __enter__(self):
-        for work in (lambda: drain(self.udp), lambda: drain(self.unix), self.http.serve_forever):
+        drains = [lambda: drain(self.udp), lambda: drain(self.unix), lambda: accept(self.stream), lambda: accept(self.tcp)]
+        for work in (*drains, self.http.serve_forever):
             threading.Thread(target=work, daemon=True).start()
         return self
 
@@ -64,6 +73,14 @@ def drain(receiver):
     """A socket that nobody reads is full after a few runs."""
     while True:
         receiver.recv(65536)
+
+
+def accept(listener):
+    """Reads every connection to its end, one after the other; the backlog holds those that wait."""
+    while True:
+        with listener.accept()[0] as connection, contextlib.suppress(OSError):
+            while connection.recv(65536):
+                pass
 
 
 def loopback_name():

@@ -199,6 +199,10 @@ FEATURES = (
     Feature("dogstatsd by address", ("--sink", "dogstatsd:127.0.0.1:{udp}?events=all", "-t", "env:interop")),
     Feature("dogstatsd by socket", ("--sink", "dogstatsd:{socket}")),
     Feature("dogstatsd by socket that is gone", ("--sink", "dogstatsd:{socket}.gone")),
+    Feature("dogstatsd over a stream", ("--sink", "dogstatsd:unixstream:{stream}?events=all")),
+    Feature("dogstatsd by a socket that turns out to be a stream", ("--sink", "dogstatsd:{stream}"), most=4, brief=True),
+    Feature("syslog by socket", ("--sink", "syslog:{socket}"), most=4, brief=True),
+    Feature("syslog over TCP", ("--sink", "syslog:tcp:127.0.0.1:{tcp}")),
     Feature("statsd by host name", ("--sink", "statsd:{name}:{udp}")),
     Feature("ping", ("--sink", "ping:http://127.0.0.1:{http}/x")),
     # It is tried until the deadline.

@@ -45,16 +45,18 @@ class Receiver(Server):
 class Etsy(Receiver):
     """npm's statsd 0.9.0, whose console backend prints every flush and, with dumpMessages, every line."""
 
-    def __init__(self, work):
-        directory = os.path.join(work, "etsy")
+    def __init__(self, work, name="etsy", keeps_gauges=False):
+        directory = os.path.join(work, name)
         os.mkdir(directory)
         self.port = free_port(socket.SOCK_DGRAM)
+        self.admin = free_port(socket.SOCK_STREAM)
+        deletes = "false" if keeps_gauges else "true"
         config = os.path.join(directory, "config.js")
         with open(config, "w", encoding="utf-8") as file:
             file.write(
                 f"{{ port: {self.port}, address: '127.0.0.1',"
-                f" mgmt_port: {free_port(socket.SOCK_STREAM)}, mgmt_address: '127.0.0.1', flushInterval: 500,"
-                " dumpMessages: true, deleteCounters: true, deleteTimers: true, deleteGauges: true, deleteSets: true,"
+                f" mgmt_port: {self.admin}, mgmt_address: '127.0.0.1', flushInterval: 500, dumpMessages: true,"
+                f" deleteCounters: true, deleteTimers: true, deleteGauges: {deletes}, deleteSets: true,"
                 " console: { prettyprint: false }, backends: ['./backends/console'] }\n"
             )
         program = os.path.join(work, "npm/node_modules/statsd/stats.js")
@@ -77,6 +79,17 @@ class Etsy(Receiver):
     def gauges(self, name):
         """The values of a gauge, flush by flush."""
         return [flush[name] for flush in self.flushes("gauges") if name in flush]
+
+    def gauges_now(self):
+        """All gauges as the server holds them, by its admin port."""
+        with socket.create_connection(("127.0.0.1", self.admin)) as admin:
+            admin.sendall(b"gauges\n")
+            said = b""
+            while not said.endswith(b"END\n\n"):
+                piece = admin.recv(65536)
+                assert piece, f"the admin port hung up after {said!r}"
+                said += piece
+        return {name: float(value) for name, value in re.findall(r"'([^']+)': (-?[0-9.e+-]+)", said.decode())}
 
     def has_counted(self, name):
         return self.counter(name) > 0

@@ -64,7 +64,8 @@ def read_events(path):
     if not os.path.exists(path):
         return []
     with open(path, encoding="utf-8") as file:
-        return [json.loads(line) for line in file.read().splitlines() if line]
+        # Not at the separators of lines that Unicode has: JSON may hold them as they are.
+        return [json.loads(line) for line in file.read().split("\n") if line]
 
 
 def objects(value):

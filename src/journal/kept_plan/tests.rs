@@ -132,18 +132,17 @@ fn a_secret_in_a_target_is_not_kept_and_a_reference_to_it_is() {
         ("+ping:https://hc.example/uuid", true),
         ("ping:file:/etc/ping", false),
         ("ping:env:PING", false),
+        ("pagerduty:key", true),
+        ("pagerduty:file:/etc/key", false),
+        ("webhook:https://h/uuid#secret=env:KEY", true),
+        ("webhook:file:/etc/url#secret=key", true),
+        ("webhook:file:/etc/url#secret=env:KEY&events=all", false),
         ("statsd:h:1", false),
         ("exec:mail root", false),
     ] {
         assert_eq!(is_secret(&given("sink", value)), secret, "{value}");
     }
     assert!(!is_secret(&given("label", "ping:x")));
-    assert!(is_secret_variable("DD_API_KEY", "x") && !is_secret_variable("DD_AGENT_HOST", "agent"));
-    assert!(
-        is_secret_variable("https_proxy", "http://me:pw@proxy:3128/")
-            && is_secret_variable("all_proxy", "me@p")
-    );
-    assert!(!is_secret_variable("https_proxy", "http://proxy:3128/a@b"));
 }
 
 #[test]

@@ -313,6 +313,6 @@ impl UsageFields {
 }
 
 /// Milliseconds with three decimals.
-pub(in crate::notice) fn millis(span: Duration) -> f64 {
+pub fn millis(span: Duration) -> f64 {
     (span.as_secs_f64() * 1e6).round() / 1e3
 }

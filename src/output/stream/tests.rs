@@ -16,7 +16,7 @@ struct Bench {
 fn bench(kept: usize) -> Bench {
     // Without FD_CLOEXEC, as what a caller leaves open has none.
     let (reader, writer) = pipe().unwrap();
-    let mut stream = Stream::passing(Destination::of(writer.as_raw_fd()).unwrap().unwrap());
+    let mut stream = Stream::passing(0, Destination::of(writer.as_raw_fd()).unwrap().unwrap());
     let command = stream.connect().unwrap();
     // It would be so once much has come.
     fcntl(&command, FcntlArg::F_SETPIPE_SZ(PIPE_SIZE)).unwrap();

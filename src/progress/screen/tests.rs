@@ -253,6 +253,15 @@ fn the_terminal_is_told_of_progress_if_it_takes_that() {
 #[test]
 fn what_was_never_taken_is_not_given_back() {
     assert_eq!(Screen::new(true).release(None).0, "");
+    assert_eq!(Screen::new(true).last_words(), None);
+}
+
+#[test]
+fn the_last_words_give_back_what_was_taken_whatever_size_the_window_has() {
+    for reports in [true, false] {
+        let (_, taken) = Screen::new(reports).drawing(Window { rows: 24, columns: 80 }, "x", None);
+        assert_eq!(taken.last_words(), Some(&*taken.release(None).0));
+    }
 }
 
 proptest! {

@@ -254,6 +254,7 @@ impl Job {
             id,
             started_at: run.started_at,
             caller,
+            traceparent: None,
         };
         let deadline = Deadline::after(Duration::from_secs(60));
         let ended = Ended { run, problems: Vec::new() };

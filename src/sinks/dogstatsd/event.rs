@@ -1,6 +1,7 @@
 //! PURE. Events and service checks as the Agent reads them. Lengths are bytes of what is on the wire;
 //! fields end at `|`; the Agent turns the two characters `\n` back into a newline.
 
+use super::{Common, room_for_tags};
 use crate::notice::{
     Audience, Cause, Finished, Health, News, Notice, Turn, changes_for, command_for, end_of_output,
     reason_for, words_for,
@@ -27,8 +28,8 @@ const USUAL: usize = 256;
 /// Room for `_e{1234,1234}:`, and for the bar between title and text.
 const HEAD_MAX: usize = 15;
 
-/// `_e{TITLE,TEXT}:title|text|d:…|h:…|k:…|p:…|s:cronward|t:…|#tags`, at most `limit` bytes.
-pub fn event(notice: &Notice, tags: &str, limit: usize) -> String {
+/// `_e{TITLE,TEXT}:title|text|d:…|h:…|k:…|p:…|s:cronward|t:…|#tags` and the origin, at most `limit` bytes.
+pub fn event(notice: &Notice, common: &Common<'_>, limit: usize) -> String {
     let mut fields = String::new();
     push_time_and_host(&mut fields, notice);
     if let Some(Turn { alert, .. }) = notice.news.turn() {
@@ -37,22 +38,23 @@ pub fn event(notice: &Notice, tags: &str, limit: usize) -> String {
     }
     let (priority, kind) = weight(notice);
     push_all(&mut fields, &["|p:", priority, "|s:cronward|t:", kind]);
-    push_tags(&mut fields, tags, limit / 2);
+    push_tags(&mut fields, common.of_run, room_for_tags(limit, common.origin));
+    fields.push_str(common.origin);
     let room = limit.saturating_sub(fields.len() + HEAD_MAX);
     let title = text_within(&notice.headline_for(Audience::Away), TITLE_MAX.min(room / 2));
     let text = text_within(&text(notice), room.saturating_sub(title.len()));
     format!("_e{{{},{}}}:{title}|{text}{fields}", title.len(), text.len())
 }
 
-/// `_sc|NAMESPACE.job|STATUS|d:…|h:…|#tags|m:message`, at most `limit` bytes. `m:` comes last: what
-/// follows it is read as fields that replace the earlier ones.
-pub fn service_check(notice: &Notice, status: &str, tags: &str, limit: usize) -> String {
+/// `_sc|NAMESPACE.job|STATUS|d:…|h:…|#tags|m:message` and the origin, at most `limit` bytes. Behind the
+/// message comes nothing but the origin: what follows it is read as fields that replace the earlier ones.
+pub fn service_check(notice: &Notice, status: &str, common: &Common<'_>, limit: usize) -> String {
     let mut check = String::with_capacity(limit.min(USUAL));
     check.push_str("_sc|");
     push_name(&mut check, &notice.job.namespace);
     push_all(&mut check, &[".job|", status]);
     push_time_and_host(&mut check, notice);
-    push_tags(&mut check, tags, limit / 2);
+    push_tags(&mut check, common.of_job, room_for_tags(limit, common.origin));
     check.push_str("|m:");
     // The Agent takes `m:` in the message for the field's name unless it is escaped, and a bar for
     // the field's end in any case.
@@ -63,7 +65,8 @@ pub fn service_check(notice: &Notice, status: &str, tags: &str, limit: usize) ->
     if message.contains("m:") {
         message = message.replace("m:", "m\\:");
     }
-    check.push_str(&text_within(&message, limit.saturating_sub(check.len())));
+    check.push_str(&text_within(&message, limit.saturating_sub(check.len() + common.origin.len())));
+    check.push_str(common.origin);
     check
 }
 

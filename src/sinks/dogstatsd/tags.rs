@@ -10,14 +10,21 @@ use crate::sinks::wire::push_tag;
 pub struct Surroundings {
     /// `DD_TAGS` and `DATADOG_TAGS`: hints, which the user's tags of the same key replace.
     hints: Vec<Tag>,
-    /// `DD_ENV`, `DD_SERVICE`, `DD_VERSION`: Datadog's unified tags, which replace the user's.
+    /// `DD_ENTITY_ID`, by which the Agent finds the pod, and `DD_ENV`, `DD_SERVICE`, `DD_VERSION`:
+    /// Datadog's unified tags. They replace the user's.
     unified: Vec<Tag>,
 }
 
 impl Surroundings {
     /// From the variables.
     pub fn of(variables: &Variables) -> Self {
-        let unified = [("DD_ENV", "env"), ("DD_SERVICE", "service"), ("DD_VERSION", "version")]
+        let unified = [
+            ("DD_ENTITY_ID", "dd.internal.entity_id"),
+            ("DD_ENV", "env"),
+            ("DD_SERVICE", "service"),
+            ("DD_VERSION", "version"),
+        ];
+        let unified = unified
             .into_iter()
             .filter_map(|(name, key)| Some((key, variables.get(name)?)))
             .map(|(key, value)| Tag { key: key.to_owned(), value: Some(value.to_owned()) })
@@ -90,11 +97,12 @@ mod tests {
             ("DD_TAGS", "env:hint,team:hint,rack:7,"),
             ("DATADOG_TAGS", "zone:a zone2:b"),
             ("DD_ENV", "prod"),
+            ("DD_ENTITY_ID", "pod-uid"),
             ("DD_VERSION", ""),
         ];
         assert_eq!(
             tags(&variables, &["ENV:user", "team:db", "canary"]),
-            "task:backup,team:db,canary,rack:7,zone:a,zone2:b,env:prod"
+            "task:backup,team:db,canary,rack:7,zone:a,zone2:b,dd.internal.entity_id:pod-uid,env:prod"
         );
     }
 

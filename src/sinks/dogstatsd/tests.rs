@@ -5,15 +5,22 @@ use super::*;
 use crate::job::Tag;
 use crate::notice::News;
 use crate::outcome::{Outcome, Run};
-use crate::plan::{JobFacts, Severity};
+use crate::plan::{JobFacts, Severity, Variables};
 use crate::policy::History;
 use crate::sinks::Pace;
 use crate::sinks::grammar::{self, Item};
 use crate::sinks::sample;
 use crate::sinks::wire::{UDP_MAX, UNIX_MAX};
 
+/// A sink that does not look whether the tests run in a container.
 fn sink(target: &str) -> Arc<dyn Sink> {
-    sample::opening(target, |opening| open(opening).unwrap())
+    sink_of(target, &[("DD_ORIGIN_DETECTION_ENABLED", "false")])
+}
+
+fn sink_of(target: &str, variables: &[(&str, &str)]) -> Arc<dyn Sink> {
+    let owned = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
+    let variables = Variables(variables.iter().map(owned).collect());
+    open(&Opening { target, variables: &variables, environment: &[], inherited: false }).unwrap()
 }
 
 fn lines(sink: &dyn Sink, notices: &[Notice]) -> Vec<String> {
@@ -24,6 +31,11 @@ fn lines(sink: &dyn Sink, notices: &[Notice]) -> Vec<String> {
 
 fn items(datagrams: &[String]) -> Vec<Item> {
     datagrams.iter().flat_map(|datagram| grammar::dogstatsd(datagram).expect(datagram)).collect()
+}
+
+/// What does not depend on the metric.
+fn common<'a>(tags: &'a str, origin: &'a str) -> Common<'a> {
+    Common { of_job: tags, of_run: tags, origin }
 }
 
 fn backup() -> JobFacts {
@@ -110,7 +122,7 @@ fn lengths_of_an_event_are_bytes_after_escaping() {
     job.severity = Severity::Warning;
     let notices = sample::failed_because(job, "line1\nline2|pipe");
     assert_eq!(
-        event(&notices[1], "x:y,env:prod", UDP_MAX),
+        event(&notices[1], &common("x:y,env:prod", ""), UDP_MAX),
         "_e{57,92}:Job é is failing on h1|k:x: 1 failure: line1\\nline2|pipe|Outcome: failed\\n\
          Reason: line1\\nline2|pipe\\nFailures: 1\\nSeverity: warning\\nCommand: pg_dump\
          |d:1700000000|h:h1_k:x|k:db1/Job é|p:normal|s:cronward|t:warning|#x:y,env:prod"
@@ -123,7 +135,7 @@ fn the_message_of_a_service_check_is_escaped_as_by_the_vendors_client() {
     let notices = sample::failed_because(sample::job("m"), "m: x\nline2|#a:b");
     let status = status(&notices[0].news).unwrap();
     assert_eq!(
-        service_check(&notices[0], status, "a:b", UDP_MAX),
+        service_check(&notices[0], status, &common("a:b", ""), UDP_MAX),
         "_sc|cronward.job|2|d:1700000000|h:db1|#a:b|m:m on db1: failed: m\\: x\\nline2_#a:b"
     );
 }
@@ -159,6 +171,21 @@ fn a_history_that_could_not_be_read_is_unknown() {
     }
     let items = items(&sink("").preview(&[notice]));
     assert!(items.iter().any(|item| matches!(item, Item::Check { status: 3, .. })), "{items:?}");
+}
+
+// datadog-go's order: behind the tags of metrics and events, and behind the message of service checks.
+#[test]
+fn the_origin_is_the_end_of_whatever_is_sent() {
+    let variables =
+        [("DD_ENTITY_ID", "pod-uid"), ("DD_EXTERNAL_ENV", "it-false,cn-app"), ("DD_CARDINALITY", "low")];
+    let sink = sink_of("?events=all", &variables);
+    sink.prepare();
+    let lines = lines(&*sink, &sample::failed(backup()));
+    assert_eq!(lines.len(), 11, "{lines:#?}");
+    for line in &lines {
+        assert!(line.ends_with("|e:it-false,cn-app|card:low"), "{line}");
+        assert!(line.contains(",team:db,dd.internal.entity_id:pod-uid|"), "{line}");
+    }
 }
 
 #[test]
@@ -264,7 +291,9 @@ proptest! {
     #[test]
     fn events_and_checks_fit_whatever_they_are_made_of(
         text in prop::collection::vec("\\PC{0,900}|[\\n🦀]{0,900}", 4), tags in prop::collection::vec("[a-z]{1,20}:[é]{1,170}", 0..30),
+        external in "([ -{]{0,256})?",
     ) {
+        let origin = if external.is_empty() { String::new() } else { format!("|c:ci-{}|e:{external}|card:orchestrator", "0".repeat(64)) };
         let tags = tags.join(",");
         let mut job = sample::job(&format!("x{}", text[0]));
         job.host = text[1].clone();
@@ -273,9 +302,11 @@ proptest! {
         let notices = sample::failed_because(job, &text[3]);
         let status = status(&notices[0].news).unwrap();
         for limit in [UDP_MAX, UNIX_MAX] {
-            let written = [event(&notices[1], &tags, limit), service_check(&notices[0], status, &tags, limit)];
+            let common = common(&tags, &origin);
+            let written = [event(&notices[1], &common, limit), service_check(&notices[0], status, &common, limit)];
             for line in written {
                 prop_assert!(line.len() <= limit, "{} bytes", line.len());
+                prop_assert!(line.ends_with(&origin));
                 prop_assert_eq!(grammar::dogstatsd(&line).expect(&line).len(), 1);
             }
         }
@@ -300,7 +331,7 @@ fn no_sentence_of_an_event_has_a_secret() {
     ] {
         let notice =
             Notice { id: RunId::new(), time: sample::ENDED_AT, job: Arc::new(sample::job("x")), news };
-        let event = super::event::event(&notice, "", 8192);
+        let event = super::event::event(&notice, &common("", ""), 8192);
         assert!(event.contains("said token=***") && !event.contains("abc123"), "{event}");
     }
 }

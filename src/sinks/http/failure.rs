@@ -108,12 +108,18 @@ fn distrust(why: &CertificateError, url: &Url) -> String {
     if let Bad::NotValidForName | Bad::NotValidForNameContext { .. } = why {
         return format!("it is not for '{}'", url.host());
     }
-    why.to_string()
+    let words = why.to_string();
+    // What `openssl req -x509` makes unless it is told otherwise. rustls knows it by this name alone.
+    if words.contains("CaUsedAsEndEntity") {
+        return "it is an authority's own (CA:TRUE); have it issue one for the server".to_owned();
+    }
+    words
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::ErrorKind;
+    use std::sync::Arc;
 
     use rustls::{AlertDescription, InvalidMessage};
 
@@ -151,6 +157,13 @@ mod tests {
                 Kind::Lasting,
                 "certificate not trusted: nobody known has issued it; name a file with its issuer's \
                  certificate in SSL_CERT_FILE",
+            ),
+            (
+                untrusted(CertificateError::Other(rustls::OtherError(Arc::new(io::Error::other(
+                    "CaUsedAsEndEntity",
+                ))))),
+                Kind::Lasting,
+                "certificate not trusted: it is an authority's own (CA:TRUE); have it issue one for the server",
             ),
             (untrusted(CertificateError::Expired), Kind::Lasting, "certificate not trusted: it has expired"),
             (

@@ -66,6 +66,18 @@ fn what_may_pass_is_tried_again_and_what_will_not_is_an_answer() {
 }
 
 #[test]
+fn a_client_may_be_told_what_alone_is_worth_another_attempt() {
+    for (status_line, expected, attempts) in [("503 Unavailable", 200, 2), ("500 Oops", 500, 1)] {
+        let server = HttpServer::answering(&[Reply::Head(status_line)]);
+        let url = Url::parse(&server.url("/")).unwrap();
+        let request = Request { method: Method::POST, url: &url, headers: &[], body: b"" };
+        let client = Client::new(&Variables::default()).retrying(&[429, 503]);
+        assert_eq!(status(client.send(&request, Deadline::after(AMPLE))), Ok(expected));
+        assert_eq!(server.received().len(), attempts, "{status_line}");
+    }
+}
+
+#[test]
 fn a_pause_that_is_asked_for_is_kept() {
     let server = HttpServer::answering(&[Reply::Head("429 Slow\r\nRetry-After: 1")]);
     let clock = Stopwatch::start();
@@ -188,11 +200,7 @@ fn certificates_that_cannot_be_read_concern_only_those_who_need_them() {
 
 #[test]
 fn a_refusal_is_said_in_the_receivers_words_unless_they_tell_too_much() {
-    let answer = |status: u16, kind: &'static str, body: &str| {
-        let mut headers = HeaderMap::new();
-        headers.insert("content-type", kind.parse().unwrap());
-        Answer { status: StatusCode::from_u16(status).unwrap(), headers, body: body.into() }
-    };
+    let answer = Answer::of;
     let url = Url::parse("https://hc.example/5d2c44").unwrap();
     for (answer, said) in [
         (answer(409, "text/plain; charset=utf-8", "ambiguous slug\n"), "HTTP 409: ambiguous slug"),

@@ -22,24 +22,26 @@ const OF_THE_SYSTEM: [&str; 5] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// The certificates that are trusted. Reads a file.
+/// The certificates that are trusted: those of the file that the variable `first` names, if that is set, else that
+/// `SSL_CERT_FILE` names. Reads a file.
 ///
 /// # Errors
-/// In words: the file that the variable names cannot be read, or there is no certificate in it.
+/// In words: the file that a variable names cannot be read, or there is no certificate in it.
 /// Somebody who names one does not want to trust others.
-pub fn roots(variables: &Variables) -> Result<RootCerts, String> {
-    match variables.get(VARIABLE) {
-        Some(path) => named(path),
+pub fn roots(first: Option<&str>, variables: &Variables) -> Result<RootCerts, String> {
+    let set = |name| variables.get(name).map(|path| (name, path));
+    match first.and_then(set).or_else(|| set(VARIABLE)) {
+        Some((name, path)) => named(name, path),
         None => Ok(of_the_system(&OF_THE_SYSTEM)),
     }
 }
 
-fn named(path: &str) -> Result<RootCerts, String> {
+fn named(variable: &str, path: &str) -> Result<RootCerts, String> {
     let pem = fs::read(path)
-        .map_err(|error| format!("cannot read '{path}' of {VARIABLE}: {}", os_error::words_of(&error)))?;
+        .map_err(|error| format!("cannot read '{path}' of {variable}: {}", os_error::words_of(&error)))?;
     let found = certificates(&pem);
     if found.is_empty() {
-        return Err(format!("there is no certificate in '{path}' of {VARIABLE}; it is to be a PEM file"));
+        return Err(format!("there is no certificate in '{path}' of {variable}; it is to be a PEM file"));
     }
     Ok(found.into())
 }
@@ -83,16 +85,28 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("bundle.pem");
         let name = path.to_str().unwrap();
-        let refused = roots(&with(name)).unwrap_err();
+        let refused = roots(None, &with(name)).unwrap_err();
         assert_eq!(refused, format!("cannot read '{name}' of SSL_CERT_FILE: no such file or directory"));
         fs::write(&path, "nothing of the kind").unwrap();
-        let refused = roots(&with(name)).unwrap_err();
+        let refused = roots(None, &with(name)).unwrap_err();
         assert_eq!(
             refused,
             format!("there is no certificate in '{name}' of SSL_CERT_FILE; it is to be a PEM file")
         );
         fs::write(&path, BUNDLE).unwrap();
-        assert_eq!(count(&roots(&with(name)).unwrap()), Some(2));
+        assert_eq!(count(&roots(None, &with(name)).unwrap()), Some(2));
+    }
+
+    #[test]
+    fn another_variable_comes_before_the_usual_one_if_it_is_set() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("bundle.pem");
+        fs::write(&path, BUNDLE).unwrap();
+        let mut variables = with(path.to_str().unwrap());
+        assert_eq!(count(&roots(Some("OTHER"), &variables).unwrap()), Some(2));
+        variables.0.push(("OTHER".to_owned(), "/nowhere".to_owned()));
+        let refused = roots(Some("OTHER"), &variables).unwrap_err();
+        assert_eq!(refused, "cannot read '/nowhere' of OTHER: no such file or directory");
     }
 
     #[test]

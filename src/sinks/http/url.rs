@@ -6,7 +6,7 @@ use ureq::http::Uri;
 
 /// Shortest part of a path or query that is looked for in what a receiver says, in bytes; a shorter
 /// one is found in any sentence.
-const TELLING: usize = 4;
+pub const TELLING: usize = 4;
 
 /// `http(s)://HOST[:PORT][/PATH][?QUERY]`. Only scheme, host and port may be shown: whoever knows the
 /// rest of a ping URL or of a webhook can use it.
@@ -16,7 +16,7 @@ pub struct Url {
     origin: String,
     /// The host alone; a numeric address of version 6 in its brackets.
     host: String,
-    /// Empty, or with a slash in front and none at its end.
+    /// Empty, or with a slash in front; as it was given, since `/x` and `/x/` can be two.
     path: String,
     query: Option<String>,
 }
@@ -53,7 +53,7 @@ impl Url {
         Ok(Self {
             origin: format!("{scheme}://{}", authority.as_str().to_ascii_lowercase()),
             host: host.to_ascii_lowercase(),
-            path: uri.path().trim_end_matches('/').to_owned(),
+            path: if uri.path() == "/" { String::new() } else { uri.path().to_owned() },
             query: uri.query().filter(|query| !query.is_empty()).map(str::to_owned),
         })
     }
@@ -73,16 +73,17 @@ impl Url {
         self.origin.starts_with("https:")
     }
 
+    /// The URL with this path behind its own.
+    pub fn with(&self, path: &str) -> Self {
+        Self { path: format!("{}/{path}", self.path.trim_end_matches('/')), ..self.clone() }
+    }
+
     /// The URL one segment further down, with one more option behind those that it has.
     pub fn below(&self, segment: &str, option: &str) -> Self {
         let query =
             self.query.as_ref().map_or_else(|| option.to_owned(), |query| format!("{query}&{option}"));
-        Self { path: format!("{}/{segment}", self.path), query: Some(query), ..self.clone() }
-    }
-
-    /// The URL that many segments further down, with the options that it has.
-    pub fn below_path(&self, path: &str) -> Self {
-        Self { path: format!("{}/{path}", self.path), ..self.clone() }
+        let path = self.path.trim_end_matches('/');
+        Self { path: format!("{path}/{segment}"), query: Some(query), ..self.clone() }
     }
 
     /// All of it, to be sent and never to be shown.
@@ -123,7 +124,8 @@ mod tests {
                 true,
                 "https://hc-ping.com/u-1",
             ),
-            ("https://HC-Ping.com/U/", "https://hc-ping.com", "hc-ping.com", true, "https://hc-ping.com/U"),
+            ("https://HC-Ping.com/U/", "https://hc-ping.com", "hc-ping.com", true, "https://hc-ping.com/U/"),
+            ("http://h/", "http://h", "h", false, "http://h"),
             ("HTTP://h:8000", "http://h:8000", "h", false, "http://h:8000"),
             ("http://h/?", "http://h", "h", false, "http://h"),
             ("http://[::1]:80/a?b=c&d", "http://[::1]:80", "[::1]", false, "http://[::1]:80/a?b=c&d"),
@@ -171,10 +173,10 @@ mod tests {
     }
 
     #[test]
-    fn a_path_goes_behind_the_path() {
-        let below = |text: &str| Url::parse(text).unwrap().below_path("a/b").secret_text();
-        assert_eq!(below("http://h/"), "http://h/a/b");
-        assert_eq!(below("http://h/x/?token=y"), "http://h/x/a/b?token=y");
+    fn a_path_goes_between_the_path_and_the_query() {
+        let with = |text: &str| Url::parse(text).unwrap().with("v1/logs").secret_text();
+        assert_eq!(with("https://h"), "https://h/v1/logs");
+        assert_eq!(with("https://h/a/?key=1"), "https://h/a/v1/logs?key=1");
     }
 
     #[test]

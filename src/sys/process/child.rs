@@ -2,7 +2,7 @@
 //! find it: no allocation, no lock, no panic, no standard library beyond plain arithmetic; only
 //! system calls on buffers that were made before.
 
-use std::ffi::{c_char, c_void};
+use std::ffi::{CStr, c_char, c_void};
 use std::mem;
 use std::os::fd::AsRawFd;
 use std::ptr;
@@ -240,12 +240,17 @@ unsafe fn execve(program: *const c_char, argv: *mut *const c_char, environment: 
 /// Takes cronward's own facts out of the environment: with them, arguments that just fitted
 /// (execve(2), E2BIG) do no more. False if there were none.
 unsafe fn drop_own_facts(environment: *mut *const c_char) -> bool {
-    let prefix = c"CRONWARD_RUN_";
+    let is = |word, prefix: &CStr| {
+        // SAFETY: two C strings.
+        unsafe { libc::strncmp(word, prefix.as_ptr(), prefix.count_bytes()) == 0 }
+    };
     let (mut from, mut to) = (environment, environment);
     // SAFETY: an array of C strings that ends in null; it only gets shorter.
     unsafe {
         while !(*from).is_null() {
-            if libc::strncmp(*from, prefix.as_ptr(), prefix.count_bytes()) != 0 {
+            // One that stands behind our facts was not there before; one before them has the place of another.
+            let is_ours = is(*from, c"CRONWARD_RUN_") || (from != to && is(*from, c"TRACEPARENT="));
+            if !is_ours {
                 to.write(*from);
                 to = to.add(1);
             }

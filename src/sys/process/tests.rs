@@ -102,6 +102,12 @@ fn arguments_that_are_too_long_are_tried_again_without_our_own_facts() {
     let argv = words(&["sh", "-c", "[ -z \"$CRONWARD_RUN_X\" ] && exit \"$KEPT\""]);
     let pid = start(&exec(&argv, &environment)).expect("started");
     assert!(matches!(reap(pid, Wait::ToTheEnd), Change::Ended(Ending::Exited(1), _)));
+    // Ours is the one behind our facts.
+    let traceparent = |value: &str| OsString::from(format!("TRACEPARENT={value}"));
+    let environment = [traceparent("7"), environment[0].clone(), traceparent("8")];
+    let argv = words(&["sh", "-c", "exit \"$TRACEPARENT\""]);
+    let pid = start(&exec(&argv, &environment)).expect("started");
+    assert!(matches!(reap(pid, Wait::ToTheEnd), Change::Ended(Ending::Exited(7), _)));
     let argv = [OsString::from("true"), OsString::from("x".repeat(200_000))];
     assert_eq!(start(&exec(&argv, &[])), Err(StartError::NoProgram(libc::E2BIG)));
 }

@@ -15,6 +15,10 @@ pub enum Reply {
     Head(&'static str),
     /// By 200 and this line of text.
     Text(&'static str),
+    /// By this status line and this body, in JSON.
+    Json(&'static str, &'static str),
+    /// By this status line and these headers, and this body.
+    Body(&'static str, &'static str),
     /// By nothing, while the connection stays open.
     Silence,
     /// By the end of the connection.
@@ -134,6 +138,16 @@ fn answer(mut connection: &TcpStream, reply: Reply) -> Option<()> {
         Reply::Text(text) => {
             let head = format!("content-type: text/plain\r\ncontent-length: {}", text.len());
             connection.write_all(format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n{text}").as_bytes()).ok()
+        }
+        Reply::Json(status, body) => {
+            let head = format!("content-type: application/json\r\ncontent-length: {}", body.len());
+            connection.write_all(format!("HTTP/1.1 {status}\r\n{head}\r\n\r\n{body}").as_bytes()).ok()
+        }
+        Reply::Body(head, body) => {
+            let length = body.len();
+            connection
+                .write_all(format!("HTTP/1.1 {head}\r\ncontent-length: {length}\r\n\r\n{body}").as_bytes())
+                .ok()
         }
         Reply::Silence => wait_for_hangup(connection),
         Reply::Stall => {

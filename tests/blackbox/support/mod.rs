@@ -16,5 +16,5 @@ pub use fifo::Fifo;
 pub use host::{Host, cronward_binary, program};
 pub use journal::Journal;
 pub use process::{End, Invocation, Ran, Running, eventually, process_state, processor_ticks, until_reaped};
-pub use receiver::Receiver;
+pub use receiver::{Listener, Receiver};
 pub use situation::Situation;

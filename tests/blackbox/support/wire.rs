@@ -208,7 +208,7 @@ fn service_check(rest: &str) -> Result<ServiceCheck, String> {
         if let Some(message) = field.strip_prefix("m:") {
             check.message = message.to_owned();
             message_seen = true;
-        } else if message_seen && !(field.starts_with("c:") || field.starts_with("e:")) {
+        } else if message_seen && !["c:", "e:", "card:"].iter().any(|front| field.starts_with(front)) {
             return Err("a field behind the message".into());
         } else if let Some(list) = field.strip_prefix('#') {
             check.tags = tag_list(list)?;
