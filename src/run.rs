@@ -36,7 +36,9 @@ pub fn run(plan: &Arc<Plan>, levels: &Levels, sinks: &[Arc<dyn Sink>], caller: S
     // Only now: to wait for one's time or for the lock is no part of the run.
     let started_at = Timestamp::now();
     let mut traceparent = None;
-    quietly(|| sinks.iter().for_each(|sink| traceparent = traceparent.take().or(sink.begin(id))));
+    for sink in sinks {
+        traceparent = traceparent.or(sink.begin(id));
+    }
     let circumstances = Circumstances { plan, levels, sinks, id, started_at, caller, traceparent };
     let mut left_to_do = LeftToDo::default();
     let mut output = None;
