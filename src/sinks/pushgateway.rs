@@ -65,6 +65,10 @@ impl Sink for Pushgateway {
         }
     }
 
+    fn only_shows(&self) -> bool {
+        true
+    }
+
     fn prepare(&self) {
         if let Ok(url) = self.url() {
             self.client.prepare(url);

@@ -191,6 +191,10 @@ FEATURES = (
     Feature("a lock that is waited for", ("--lock", "--lock-wait", "1h"), held=0.05, longer=1, most=2, brief=True),
     Feature("an alert and exec", ("--sink", "exec:cat >alert"), earlier=0),
     Feature("jsonl", ("--sink", "jsonl:events"), earlier=0),
+    # In the directory that the run is started in.
+    Feature("a first textfile", ("--sink", "textfile:/proc/self/cwd"), earlier=0),
+    Feature("textfile", ("--sink", "textfile:/proc/self/cwd")),
+    Feature("pushgateway", ("--sink", "pushgateway:http://127.0.0.1:{http}")),
     Feature("statsd by address", ("--sink", "statsd:127.0.0.1:{udp}")),
     Feature("dogstatsd by address", ("--sink", "dogstatsd:127.0.0.1:{udp}?events=all", "-t", "env:interop")),
     Feature("dogstatsd by socket", ("--sink", "dogstatsd:{socket}")),
@@ -322,13 +326,16 @@ EXEMPTIONS = (
         "The C library's first words: it has no memory for its main thread and ends the process before any of our own"
         " code runs. Nothing has been started, and the caller sees a death that no command can be blamed for.",
     ),
-    Exemption(
-        ("clone", "mmap", "mprotect"),
-        ("EAGAIN", "ENFILE", "ENOMEM"),
-        "ping*",
-        r"panicked: status 7, run once",
-        "The HTTP library's resolver has a thread of its own and panics if there is none to be had. The panic is caught"
-        " and the job not affected; it costs the check-in, and one line more on stderr.",
+    *(
+        Exemption(
+            ("clone", "mmap", "mprotect"),
+            ("EAGAIN", "ENFILE", "ENOMEM"),
+            features,
+            r"panicked: status 7, run once",
+            "The HTTP library's resolver has a thread of its own and panics if there is none to be had. The panic is"
+            " caught and the job not affected; it costs what was to be sent, and one line more on stderr.",
+        )
+        for features in ("ping*", "pushgateway")
     ),
     *(
         Exemption(

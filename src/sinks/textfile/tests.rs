@@ -128,6 +128,7 @@ fn it_is_told_of_ends_and_alerts_at_once_and_confirms_none() {
         ([true; 4], [false; 2])
     );
     assert!(sink.pace() == Pace::Prompt && !sink.confirms() && !sink.hears_the_others());
+    assert!(sink.only_shows());
 }
 
 #[test]
