@@ -1,6 +1,7 @@
 //! `otlp:URL`: metrics, log records and a span for each run, for a collector of OpenTelemetry's, by OTLP over HTTP in
 //! JSON (opentelemetry.io/docs/specs/otlp). An alert is a log record, and is taken when the collector says so.
 
+mod answer;
 mod context;
 mod facts;
 mod json;
@@ -13,13 +14,12 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::http::{Answer, Client, Method, QUOTED_MAX, Request, TELLING};
 use super::{Opening, Pace, Sink, Topic};
 use crate::clock::Deadline;
 use crate::job::RunId;
 use crate::notice::{News, Notice};
+use crate::plan::Variables;
 use context::{Parent, Place};
 use json::{Attributes, Json};
 use variables::{Destination, Settings, Signal};
@@ -33,6 +33,10 @@ const PASSING: &[u16] = &[429, 502, 503, 504];
 
 /// Words in the paths of receivers.
 const PATH_WORDS: [&str; 4] = ["logs", "metrics", "traces", "otlp"];
+
+/// What writes all of it, and the beginning of the object in which that is said.
+const SCOPE: &str =
+    concat!("{\"scope\":{\"name\":\"cronward\",\"version\":\"", env!("CARGO_PKG_VERSION"), "\"}");
 
 /// The sink.
 struct Otlp {
@@ -59,30 +63,22 @@ struct Route {
 /// In words: the target is no URL.
 pub fn open(opening: &Opening<'_>) -> Result<Arc<dyn Sink>, String> {
     let Settings { destinations, resource } = Settings::of(opening.target, opening.variables)?;
-    let mut routes: Vec<(Signal, Result<Route, String>)> = Vec::new();
-    for (signal, destination) in destinations {
-        let route = destination.map(|to| {
-            let known = routes.iter().filter_map(|(_, route)| route.as_ref().ok());
-            let same = |other: &&Route| {
-                other.to.url.origin() == to.url.origin() && other.to.certificates == to.certificates
-            };
-            let client = known.into_iter().find(same).map(|other| Arc::clone(&other.client));
-            let new = || {
-                Arc::new(Client::new(opening.variables).trusting(to.certificates.clone()).retrying(PASSING))
-            };
-            Route { client: client.unwrap_or_else(new), to }
-        });
-        routes.push((signal, route));
-    }
-    let origin = routes.iter().find_map(|(_, route)| route.as_ref().ok()).map(|route| route.to.url.origin());
-    Ok(Arc::new(Otlp {
-        name: format!("otlp:{}", origin.unwrap_or_default()),
-        routes,
+    let mut sink = Otlp {
+        name: "otlp:".to_owned(),
+        routes: Vec::new(),
         resource,
         parent: Parent::of(opening.environment),
         own: OnceLock::new(),
         answered: AtomicU16::new(0),
-    }))
+    };
+    for (signal, destination) in destinations {
+        let route = destination.map(|to| Route { client: sink.client_for(&to, opening.variables), to });
+        sink.routes.push((signal, route));
+    }
+    if let Some(first) = sink.routes.iter().find_map(|(_, route)| route.as_ref().ok()) {
+        sink.name.push_str(first.to.url.origin());
+    }
+    Ok(Arc::new(sink))
 }
 
 impl Sink for Otlp {
@@ -124,19 +120,23 @@ impl Sink for Otlp {
     }
 
     fn preview(&self, notices: &[Notice]) -> Vec<String> {
-        let request = |(signal, route): &(Signal, Result<Route, String>)| {
-            let body = self.body(*signal, notices, &|_| true)?;
+        let mut shown = Vec::new();
+        for (signal, route) in &self.routes {
+            let Some(body) = self.body(*signal, notices, &|_| true) else { continue };
             let signal = signal.as_str();
-            Some(match route {
+            shown.push(match route {
                 Err(why) => format!("{signal}: {why}"),
                 Ok(Route { to, .. }) => {
-                    let headers: String =
-                        to.headers.iter().map(|(name, _)| format!("{name}: ***\n")).collect();
-                    format!("POST {:?} ({signal})\n{headers}{body}", to.url)
+                    let mut text = format!("POST {:?} ({signal})\n", to.url);
+                    for (name, _) in &to.headers {
+                        text.push_str(name);
+                        text.push_str(": ***\n");
+                    }
+                    text + &body
                 }
-            })
-        };
-        self.routes.iter().filter_map(request).collect()
+            });
+        }
+        shown
     }
 
     /// Each signal has a share of the time, so that one which cannot be told leaves the others theirs.
@@ -144,30 +144,48 @@ impl Sink for Otlp {
         let only_start = notices.iter().all(|notice| Topic::of(&notice.news) == Topic::Start);
         let deadline = if only_start { Deadline::after(deadline.left().min(START_LIMIT)) } else { deadline };
         let is_own = |run| self.own.get() == Some(&run);
-        let told: Vec<_> = self
-            .routes
-            .iter()
-            .filter_map(|(signal, route)| Some((*signal, route, self.body(*signal, notices, &is_own)?)))
-            .collect();
-        let mut failures: Vec<(String, String)> = Vec::new();
-        for (at, (signal, route, body)) in told.iter().enumerate() {
-            let share = deadline.left() / u32::try_from(told.len() - at).unwrap_or(u32::MAX);
+        let mut bodies = Vec::new();
+        for (signal, route) in &self.routes {
+            bodies.extend(self.body(*signal, notices, &is_own).map(|body| (*signal, route, body)));
+        }
+        let mut failures: Vec<(Signal, String)> = Vec::new();
+        for (at, (signal, route, body)) in bodies.iter().enumerate() {
+            let share = deadline.left() / u32::try_from(bodies.len() - at).unwrap_or(u32::MAX);
             let answer = route.as_ref().map_err(Clone::clone).and_then(|route| route.tell(body, share));
             match answer {
                 Ok(status) => self.answered.store(status, Ordering::Relaxed),
-                Err(words) => match failures.iter_mut().find(|(_, other)| *other == words) {
-                    Some((signals, _)) => signals.push_str(&format!(", {}", signal.as_str())),
-                    None => failures.push((signal.as_str().to_owned(), words)),
-                },
+                Err(words) => failures.push((*signal, words)),
             }
         }
-        let words: Vec<String> =
-            failures.into_iter().map(|(signals, words)| format!("{signals}: {words}")).collect();
-        if words.is_empty() { Ok(()) } else { Err(words.join("; ")) }
+        if failures.is_empty() { Ok(()) } else { Err(in_words(&failures)) }
     }
 }
 
+/// `logs, metrics: timed out; traces: HTTP 404: not found`
+fn in_words(failures: &[(Signal, String)]) -> String {
+    let mut text = String::new();
+    for (at, (signal, words)) in failures.iter().enumerate() {
+        text.push_str(signal.as_str());
+        match failures.get(at + 1) {
+            Some((_, next)) if next == words => text.push_str(", "),
+            Some(_) => text.push_str(&format!(": {words}; ")),
+            None => text.push_str(&format!(": {words}")),
+        }
+    }
+    text
+}
+
 impl Otlp {
+    /// That of another signal if it goes to the same place, else a new one.
+    fn client_for(&self, to: &Destination, variables: &Variables) -> Arc<Client> {
+        for route in self.routes.iter().filter_map(|(_, route)| route.as_ref().ok()) {
+            if route.to.url.origin() == to.url.origin() && route.to.certificates == to.certificates {
+                return Arc::clone(&route.client);
+            }
+        }
+        Arc::new(Client::new(variables).trusting(to.certificates.clone()).retrying(PASSING))
+    }
+
     fn sends(&self, signal: Signal) -> bool {
         self.routes.iter().any(|(other, _)| *other == signal)
     }
@@ -186,57 +204,65 @@ impl Otlp {
             Signal::Metrics => ["resourceMetrics", "scopeMetrics", "metrics"],
             Signal::Traces => ["resourceSpans", "scopeSpans", "spans"],
         };
-        let scope = [("name", Json::text("cronward")), ("version", Json::text(env!("CARGO_PKG_VERSION")))];
-        let mut parts = Vec::new();
+        let mut json = Json::default();
+        json.begin("", '{');
+        json.begin(outer, '[');
+        let mut is_empty = true;
         for host in hosts {
-            let items = self.items(signal, notices.iter().filter(|notice| notice.job.host == host), is_own);
-            if !items.is_empty() {
-                let scoped = Json::object(&[("scope", Json::object(&scope)), (list, Json::array(&items))]);
-                let resource = Json::object(&[("attributes", self.resource(host).json())]);
-                parts.push(Json::object(&[("resource", resource), (inner, Json::array(&[scoped]))]));
+            let before = json.0.len();
+            json.begin("", '{');
+            self.push_resource(&mut json, host);
+            json.begin(inner, '[');
+            json.0.push_str(SCOPE);
+            json.begin(list, '[');
+            let without_items = json.0.len();
+            let of_host: Vec<&Notice> = notices.iter().filter(|notice| notice.job.host == host).collect();
+            self.push_items(&mut json, signal, &of_host, is_own);
+            if json.0.len() == without_items {
+                json.0.truncate(before);
+            } else {
+                json.0.push_str("]}]}");
+                is_empty = false;
             }
         }
-        (!parts.is_empty()).then(|| Json::object(&[(outer, Json::array(&parts))]).0)
+        json.0.push_str("]}");
+        (!is_empty).then_some(json.0)
     }
 
-    fn items<'a>(
+    fn push_items(
         &self,
+        json: &mut Json,
         signal: Signal,
-        notices: impl Iterator<Item = &'a Notice>,
+        notices: &[&Notice],
         is_own: &dyn Fn(RunId) -> bool,
-    ) -> Vec<Json> {
-        let place = |run| Place::of(run, self.parent.as_ref().filter(|_| is_own(run)));
+    ) {
+        let is_traced = self.sends(Signal::Traces);
+        let place = |run| is_traced.then(|| Place::of(run, self.parent.as_ref().filter(|_| is_own(run))));
         match signal {
-            Signal::Metrics => metrics::metrics(notices),
-            Signal::Logs => {
-                let place = |run| self.sends(Signal::Traces).then(|| place(run));
-                notices.filter_map(|notice| logs::record(notice, &place)).collect()
+            Signal::Metrics => metrics::push_metrics(json, notices),
+            Signal::Logs => notices.iter().for_each(|notice| logs::push_record(json, notice, &place)),
+            Signal::Traces => {
+                for notice in notices {
+                    if let News::Finished(finished) = &notice.news
+                        && let Some(place) = place(finished.run.id).filter(|place| place.is_sampled)
+                    {
+                        span::push_span(json, &notice.job, finished, &place);
+                    }
+                }
             }
-            Signal::Traces => notices
-                .filter_map(|notice| match &notice.news {
-                    News::Finished(finished) => Some((notice, finished, place(finished.run.id))),
-                    News::Started(_)
-                    | News::Overdue(_)
-                    | News::Opened(_)
-                    | News::Repeated(_)
-                    | News::Closed(_)
-                    | News::Standing(_)
-                    | News::Alive => None,
-                })
-                .filter(|(.., place)| place.is_sampled)
-                .map(|(notice, finished, place)| span::span(&notice.job, finished, &place))
-                .collect(),
         }
     }
 
     /// What speaks: what the variables say, and on which host.
-    fn resource(&self, host: &str) -> Attributes {
-        let mut all = Attributes::default();
+    fn push_resource(&self, json: &mut Json, host: &str) {
+        json.begin("resource", '{');
+        let mut all = Attributes::begin(json);
         for (key, value) in &self.resource {
             all.text(key, value);
         }
         all.text("host.name", host);
-        all
+        all.end();
+        json.end('}');
     }
 }
 
@@ -255,42 +281,35 @@ impl Route {
     /// Whether the receiver has taken it all. What it has rejected a part of is not to be sent again ("Partial
     /// Success"); words without a number are a remark. An answer without a body is one of several that are about.
     fn verdict(&self, answer: &Answer) -> Result<(), String> {
-        let said: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+        let body = String::from_utf8_lossy(answer.body());
+        let status = answer.status();
         if !answer.is_success() {
             let refusal = answer.refusal(&self.to.url);
-            let status = answer.status();
-            let refusal =
-                self.quoted(&said["message"]).map_or(refusal, |words| format!("HTTP {status}: {words}"));
+            let words = answer::words(&body, "message").filter(|words| self.may_be_quoted(words));
+            let refusal = words.map_or(refusal, |words| format!("HTTP {status}: {words}"));
             let hint = if status == 404 { "; is the endpoint right?" } else { "" };
             return Err(refusal + hint);
         }
         // A page for people, of a proxy that wants a password or of some other server.
         if answer.header("content-type").is_some_and(|kind| kind.starts_with("text/html")) {
-            return Err(format!("HTTP {}, and a web page; is the endpoint right?", answer.status()));
+            return Err(format!("HTTP {status}, and a web page; is the endpoint right?"));
         }
-        let partial = &said["partialSuccess"];
-        let count = |value: &Value| value.as_u64().or_else(|| value.as_str()?.parse().ok()).unwrap_or(0);
-        let rejected: u64 = ["rejectedLogRecords", "rejectedDataPoints", "rejectedSpans"]
-            .iter()
-            .map(|name| count(&partial[*name]))
-            .sum();
+        let rejected = answer::rejected(&body);
         if rejected == 0 {
             return Ok(());
         }
-        let why = self.quoted(&partial["errorMessage"]).map(|words| format!(": {words}"));
-        Err(format!("{rejected} rejected{}", why.unwrap_or_default()))
+        let words = answer::words(&body, "errorMessage").filter(|words| self.may_be_quoted(words));
+        Err(words
+            .map_or_else(|| format!("{rejected} rejected"), |words| format!("{rejected} rejected: {words}")))
     }
 
-    /// What a receiver says, if it is one short line in which nothing of a secret stands.
-    fn quoted<'a>(&self, words: &'a Value) -> Option<&'a str> {
-        let words = words.as_str()?.trim();
+    /// Whether what a receiver says is one short line in which nothing of a secret stands.
+    fn may_be_quoted(&self, words: &str) -> bool {
         // What stands in the path of every receiver gives nothing away.
         let bare = PATH_WORDS.iter().fold(words.to_owned(), |text, word| text.replace(word, ""));
         let mut secrets = self.to.headers.iter().flat_map(|(_, value)| value.split(' '));
         let tells = secrets.any(|secret| secret.len() >= TELLING && words.contains(secret));
-        let tells = tells || self.to.url.is_told_by(&bare);
-        let fits = (1..=QUOTED_MAX).contains(&words.len()) && !words.contains(char::is_control);
-        (fits && !tells).then_some(words)
+        words.len() <= QUOTED_MAX && !tells && !self.to.url.is_told_by(&bare)
     }
 }
 

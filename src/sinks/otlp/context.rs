@@ -67,29 +67,29 @@ impl Parent {
 
 /// The place of a run in a trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place<'a> {
+pub struct Place {
     /// The trace, 32 hexadecimal digits.
     pub trace: String,
     /// The run's span, 16 hexadecimal digits.
     pub span: String,
     /// The caller's span.
-    pub parent: Option<&'a str>,
+    pub parent: Option<String>,
     /// What vendors have written into `TRACESTATE`.
-    pub state: Option<&'a str>,
+    pub state: Option<String>,
     /// Whether somebody wants to see the trace.
     pub is_sampled: bool,
 }
 
-impl<'a> Place<'a> {
+impl Place {
     /// The place of a run below this parent. Its span is the half of its id that is random, and never zero, since
     /// there is the variant in it (RFC 9562 section 4.1); without a parent all of its id is the trace.
-    pub fn of(run: RunId, parent: Option<&'a Parent>) -> Self {
+    pub fn of(run: RunId, parent: Option<&Parent>) -> Self {
         let id = run.uuid();
         Self {
             trace: parent.map_or_else(|| format!("{:032x}", id.as_u128()), |parent| parent.trace.clone()),
             span: format!("{:016x}", id.as_u64_pair().1),
-            parent: parent.map(|parent| &parent.span[..]),
-            state: parent.and_then(|parent| parent.state.as_deref()),
+            parent: parent.map(|parent| parent.span.clone()),
+            state: parent.and_then(|parent| parent.state.clone()),
             is_sampled: parent.is_none_or(|parent| parent.is_sampled),
         }
     }
@@ -187,13 +187,13 @@ mod tests {
     #[test]
     fn a_run_is_below_its_parent_or_begins_a_trace_of_its_own() {
         let own = Place::of(run(), None);
-        assert_eq!((own.parent, own.is_sampled, own.state), (None, true, None));
+        assert_eq!((&own.parent, own.is_sampled, &own.state), (&None, true, &None));
         assert_eq!(own.traceparent(), "00-01976f5e8c007abc8def0123456789ab-8def0123456789ab-01");
         for flags in ["00", "01"] {
             let word = format!("TRACEPARENT=00-{TRACE}-{SPAN}-{flags}");
             let parent = parent(&[&word, "TRACESTATE=a=b"]).unwrap();
             let below = Place::of(run(), Some(&parent));
-            assert_eq!((below.parent, below.state), (Some(SPAN), Some("a=b")));
+            assert_eq!((below.parent.as_deref(), below.state.as_deref()), (Some(SPAN), Some("a=b")));
             assert_eq!(below.traceparent(), format!("00-{TRACE}-8def0123456789ab-{flags}"));
         }
     }

@@ -14,40 +14,40 @@ use crate::outcome::Run;
 use crate::plan::JobFacts;
 
 /// Adds the tags that a run has reported and the user's. Of two for a key the run's is taken.
-pub fn add_tags(attributes: &mut Attributes, job: &JobFacts, reported: &[Tag]) {
+pub fn add_tags(attributes: &mut Attributes<'_>, job: &JobFacts, reported: &[Tag]) {
     for tag in reported.iter().chain(&job.tags) {
         attributes.text(&tag.key, tag.value.as_deref().unwrap_or(""));
     }
 }
 
 /// Adds what is known of a run that has started.
-pub fn add_start(attributes: &mut Attributes, job: &JobFacts, start: &Start) {
+pub fn add_start(attributes: &mut Attributes<'_>, job: &JobFacts, start: &Start) {
     attributes.text("cronward.run.id", &start.id.to_string());
     if let Some(parent) = start.parent {
         attributes.text("cronward.run.parent_id", &parent.to_string());
     }
-    attributes.whole("process.pid", start.pid);
+    attributes.whole("process.pid", start.pid.into());
     add_command(attributes, job);
 }
 
 /// Adds what is known of a run that has ended.
-pub fn add_run(attributes: &mut Attributes, job: &JobFacts, run: &Run) {
+pub fn add_run(attributes: &mut Attributes<'_>, job: &JobFacts, run: &Run) {
     attributes.text("outcome", run.outcome.as_str());
     attributes.text("cronward.run.id", &run.id.to_string());
     if let Some(parent) = run.parent {
         attributes.text("cronward.run.parent_id", &parent.to_string());
     }
     if run.attempts > 0 {
-        attributes.whole("cronward.run.attempts", run.attempts);
+        attributes.whole("cronward.run.attempts", run.attempts.into());
     }
     if let Some(wall_time) = run.wall_time {
         attributes.float("cronward.run.duration_ms", millis(wall_time));
     }
     if let Some(pid) = run.pid {
-        attributes.whole("process.pid", pid);
+        attributes.whole("process.pid", pid.into());
     }
     if let Some(code) = run.exit_code() {
-        attributes.whole("process.exit.code", code);
+        attributes.whole("process.exit.code", code.into());
     }
     if let Some((signal, _)) = run.death() {
         attributes.text("cronward.run.signal", &signal.to_string());
@@ -55,15 +55,18 @@ pub fn add_run(attributes: &mut Attributes, job: &JobFacts, run: &Run) {
     add_command(attributes, job);
 }
 
-fn add_command(attributes: &mut Attributes, job: &JobFacts) {
+fn add_command(attributes: &mut Attributes<'_>, job: &JobFacts) {
     let Some(words) = command_for(job, Audience::Away) else { return };
-    let words: Vec<Cow<'_, str>> = words.iter().map(|word| word.to_string_lossy()).collect();
-    attributes.text("process.executable.name", &executable(job));
+    attributes.text("process.executable.name", &file_name(&words));
     // One word is no list of arguments: it is all that may leave the host.
     if job.privacy.send_args {
-        let more = (words.len() > WORDS_MAX).then_some("…");
-        attributes
-            .texts("process.command_args", words.iter().map(|word| &word[..]).take(WORDS_MAX).chain(more));
+        let told: Vec<Cow<'_, str>> =
+            words.iter().take(WORDS_MAX).map(|word| word.to_string_lossy()).collect();
+        let mut told: Vec<&str> = told.iter().map(|word| &**word).collect();
+        if words.len() > WORDS_MAX {
+            told.push("…");
+        }
+        attributes.texts("process.command_args", &told);
     }
 }
 
@@ -73,13 +76,12 @@ const WORDS_MAX: usize = 64;
 /// The name of the program, which is that of the span (semconv, "CLI spans"); of one that nobody away is to know of,
 /// the label.
 pub fn executable(job: &JobFacts) -> String {
-    match command_for(job, Audience::Away) {
-        None => job.label.to_string(),
-        Some(words) => {
-            let path: &OsStr = words.first().map_or(OsStr::new(""), |word| word);
-            Path::new(path).file_name().unwrap_or(path).to_string_lossy().into_owned()
-        }
-    }
+    command_for(job, Audience::Away).map_or_else(|| job.label.to_string(), |words| file_name(&words))
+}
+
+fn file_name(words: &[Cow<'_, OsStr>]) -> String {
+    let path = words.first().map_or(OsStr::new(""), |word| word);
+    Path::new(path).file_name().unwrap_or(path).to_string_lossy().into_owned()
 }
 
 /// A moment in nanoseconds since 1970; nothing takes one before that.

@@ -2,125 +2,146 @@
 //! camelCase, whole numbers of 64 bits as decimal text, enumerations as numbers. Written straight away: it keeps
 //! the order in which it is made, and needs no tree of values in between.
 
-use std::collections::BTreeSet;
-use std::fmt::Display;
-
 use crate::redact::one_line;
 
 /// Longest value of an attribute, in bytes; what was cut ends in `…`.
 const VALUE_MAX: usize = 1024;
 
-/// A whole document or a part of one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A document in the making. What has a name is a field of the object that was begun last, what has none an element of
+/// the array.
+#[derive(Debug, Default)]
 pub struct Json(pub String);
 
 impl Json {
-    /// Text as it is.
-    pub fn text(text: &str) -> Self {
-        // A string always serializes.
-        Self(serde_json::to_string(text).unwrap_or_default())
+    /// Begins an object or an array, by its opening bracket.
+    pub fn begin(&mut self, name: &str, bracket: char) {
+        self.name(name);
+        self.0.push(bracket);
     }
 
-    /// A number of an enumeration, or one of 32 bits.
-    pub fn small(number: u32) -> Self {
-        Self(number.to_string())
+    /// Ends what was begun last, by its closing bracket.
+    pub fn end(&mut self, bracket: char) {
+        self.0.push(bracket);
+    }
+
+    /// Text as it is.
+    pub fn text(&mut self, name: &str, text: &str) {
+        // A string always serializes.
+        self.raw(name, &serde_json::to_string(text).unwrap_or_default());
+    }
+
+    /// What is JSON already: a number of an enumeration, or one of 32 bits.
+    pub fn raw(&mut self, name: &str, json: &str) {
+        self.name(name);
+        self.0.push_str(json);
     }
 
     /// A whole number of 64 bits.
-    pub fn whole(number: impl Display) -> Self {
-        Self(format!("\"{number}\""))
+    pub fn whole(&mut self, name: &str, number: u64) {
+        self.text(name, &number.to_string());
     }
 
-    /// A float; `None` of what JSON has no number for.
-    pub fn float(number: f64) -> Option<Self> {
-        number.is_finite().then(|| Self(serde_json::to_string(&number).unwrap_or_default()))
+    /// A float, if it is a number that JSON has.
+    pub fn float(&mut self, name: &str, number: f64) {
+        // What is not finite becomes `null`, which stands for no value at all.
+        self.raw(name, &serde_json::to_string(&number).unwrap_or_default());
     }
 
-    /// An array.
-    pub fn array(items: &[Self]) -> Self {
-        let mut written = String::from("[");
-        for (at, Self(item)) in items.iter().enumerate() {
-            written.push_str(if at > 0 { "," } else { "" });
-            written.push_str(item);
+    fn name(&mut self, name: &str) {
+        if !self.0.is_empty() && !self.0.ends_with(['{', '[']) {
+            self.0.push(',');
         }
-        written.push(']');
-        Self(written)
-    }
-
-    /// An object of names that need no escape.
-    pub fn object(fields: &[(&str, Self)]) -> Self {
-        let mut written = String::from("{");
-        for (at, (name, Self(value))) in fields.iter().enumerate() {
-            written.push_str(if at > 0 { ",\"" } else { "\"" });
-            written.push_str(name);
-            written.push_str("\":");
-            written.push_str(value);
+        if !name.is_empty() {
+            self.0.push('"');
+            self.0.push_str(name);
+            self.0.push_str("\":");
         }
-        written.push('}');
-        Self(written)
     }
 }
 
-/// Attributes, of which no two may have the same key ("Common specification concepts"): the first is kept, so that
-/// a tag replaces nothing that is ours.
-#[derive(Debug, Default)]
-pub struct Attributes {
-    keys: BTreeSet<String>,
-    items: Vec<Json>,
+/// Attributes in the making, of which no two may have the same key ("Common specification concepts"): the first is kept,
+/// so that a tag replaces nothing that is ours.
+pub struct Attributes<'a> {
+    json: &'a mut Json,
+    keys: Vec<String>,
 }
 
-impl Attributes {
+impl<'a> Attributes<'a> {
+    /// Begins the attributes of the object that was begun last.
+    pub fn begin(json: &'a mut Json) -> Self {
+        json.begin("attributes", '[');
+        Self { json, keys: Vec::new() }
+    }
+
+    /// There are no more.
+    pub fn end(self) {
+        self.json.end(']');
+    }
+
     /// Adds a text, on one line and without anything that a terminal would obey.
     pub fn text(&mut self, key: &str, value: &str) {
-        self.put(key, text_value(value));
+        self.lines(key, &plain(value));
     }
 
     /// Adds a text of several lines, as it is.
     pub fn lines(&mut self, key: &str, value: &str) {
-        self.put(key, Json::object(&[("stringValue", Json::text(value))]));
+        if self.is_new(key) {
+            self.json.text("stringValue", value);
+            self.json.0.push_str("}}");
+        }
     }
 
     /// Adds a whole number.
-    pub fn whole(&mut self, key: &str, value: impl Display) {
-        self.put(key, Json::object(&[("intValue", Json::whole(value))]));
+    pub fn whole(&mut self, key: &str, value: u64) {
+        if self.is_new(key) {
+            self.json.whole("intValue", value);
+            self.json.0.push_str("}}");
+        }
     }
 
-    /// Adds a float.
+    /// Adds a float, which has to be finite.
     pub fn float(&mut self, key: &str, value: f64) {
-        if let Some(value) = Json::float(value) {
-            self.put(key, Json::object(&[("doubleValue", value)]));
+        if self.is_new(key) {
+            self.json.float("doubleValue", value);
+            self.json.0.push_str("}}");
         }
     }
 
     /// Adds a list of texts, if there are any.
-    pub fn texts<'a>(&mut self, key: &str, values: impl Iterator<Item = &'a str>) {
-        let values: Vec<Json> = values.map(text_value).collect();
-        if !values.is_empty() {
-            let list = Json::object(&[("values", Json::array(&values))]);
-            self.put(key, Json::object(&[("arrayValue", list)]));
+    pub fn texts(&mut self, key: &str, values: &[&str]) {
+        if !values.is_empty() && self.is_new(key) {
+            self.json.begin("arrayValue", '{');
+            self.json.begin("values", '[');
+            for value in values {
+                self.json.begin("", '{');
+                self.json.text("stringValue", &plain(value));
+                self.json.end('}');
+            }
+            self.json.0.push_str("]}}}");
         }
     }
 
-    /// The array.
-    pub fn json(&self) -> Json {
-        Json::array(&self.items)
-    }
-
-    fn put(&mut self, key: &str, value: Json) {
-        let key = cut(&one_line(key));
-        if !key.is_empty() && !self.keys.contains(&key) {
-            self.items.push(Json::object(&[("key", Json::text(&key)), ("value", value)]));
-            self.keys.insert(key);
+    /// Begins the attribute of this key, if there is none yet.
+    fn is_new(&mut self, key: &str) -> bool {
+        let key = plain(key);
+        if key.is_empty() || self.keys.contains(&key) {
+            return false;
         }
+        self.json.begin("", '{');
+        self.json.text("key", &key);
+        self.json.begin("value", '{');
+        self.keys.push(key);
+        true
     }
 }
 
-fn text_value(value: &str) -> Json {
-    Json::object(&[("stringValue", Json::text(&cut(&one_line(value))))])
+/// A text on one line, of which a terminal obeys nothing, in at most [`VALUE_MAX`] bytes.
+pub fn plain(text: &str) -> String {
+    cut(&one_line(text))
 }
 
 /// The text in at most [`VALUE_MAX`] bytes.
-pub fn cut(text: &str) -> String {
+fn cut(text: &str) -> String {
     const CUT: &str = "…";
     if text.len() <= VALUE_MAX {
         return text.to_owned();
@@ -137,43 +158,52 @@ mod tests {
     use super::*;
     use crate::sinks::sample;
 
-    fn parsed(json: &Json) -> Value {
-        serde_json::from_str(&json.0).unwrap()
+    /// What these attributes come to.
+    fn written(fill: impl FnOnce(&mut Attributes<'_>)) -> Value {
+        let mut json = Json::default();
+        json.begin("", '{');
+        let mut all = Attributes::begin(&mut json);
+        fill(&mut all);
+        all.end();
+        json.end('}');
+        serde_json::from_str::<Value>(&json.0).unwrap()["attributes"].clone()
     }
 
     #[test]
     fn whole_numbers_are_text_and_floats_are_numbers() {
-        let mut all = Attributes::default();
-        all.whole("int", i64::MIN);
-        all.float("double", 1e300);
-        all.float("whole", 3.0);
-        all.float("none", f64::NAN);
-        all.float("neither", f64::INFINITY);
-        all.texts("list", ["a", "\u{1b}[31mb\n"].into_iter());
-        all.texts("empty", [].into_iter());
+        let found = written(|all| {
+            all.whole("int", u64::MAX);
+            all.float("double", 1e300);
+            all.float("three", 3.0);
+            all.texts("list", &["a", "\u{1b}[31mb\n"]);
+            all.texts("empty", &[]);
+            all.lines("lines", "a\nb");
+        });
         assert_eq!(
-            parsed(&all.json()),
+            found,
             json!([
-                {"key": "int", "value": {"intValue": "-9223372036854775808"}},
+                {"key": "int", "value": {"intValue": "18446744073709551615"}},
                 {"key": "double", "value": {"doubleValue": 1e300}},
-                {"key": "whole", "value": {"doubleValue": 3.0}},
+                {"key": "three", "value": {"doubleValue": 3.0}},
                 {"key": "list", "value": {"arrayValue": {"values": [
                     {"stringValue": "a"}, {"stringValue": "b "},
                 ]}}},
+                {"key": "lines", "value": {"stringValue": "a\nb"}},
             ])
         );
     }
 
     #[test]
     fn of_two_attributes_with_one_key_the_first_is_kept_and_one_without_a_key_is_none() {
-        let mut all = Attributes::default();
-        for (key, value) in
-            [("task", "ours"), ("task", "forged"), ("", "x"), ("\u{1b}", "x"), ("ta\nsk", "y")]
-        {
-            all.text(key, value);
-        }
+        let found = written(|all| {
+            for (key, value) in
+                [("task", "ours"), ("task", "forged"), ("", "x"), ("\u{1b}", "x"), ("ta\nsk", "y")]
+            {
+                all.text(key, value);
+            }
+        });
         let text = |key, value| json!({"key": key, "value": {"stringValue": value}});
-        assert_eq!(parsed(&all.json()), json!([text("task", "ours"), text("ta sk", "y")]));
+        assert_eq!(found, json!([text("task", "ours"), text("ta sk", "y")]));
     }
 
     #[test]
@@ -186,10 +216,10 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_is_more_than_one_value(key in sample::hostile(), value in sample::hostile()) {
-            let mut all = Attributes::default();
-            all.text(&key, &value);
-            all.lines("lines", &value);
-            let all = parsed(&all.json());
+            let all = written(|all| {
+                all.text(&key, &value);
+                all.lines("lines", &value);
+            });
             let items = all.as_array().unwrap();
             prop_assert!(items.len() <= 2);
             let lines = items.last().unwrap();

@@ -3,44 +3,43 @@
 
 use super::context::Place;
 use super::facts::{add_run, add_start, add_tags, nanos, run_id};
-use super::json::{Attributes, Json, cut};
+use super::json::{Attributes, Json, plain};
 use crate::job::RunId;
 use crate::notice::{Audience, News, Notice, Turn, changes_for, end_of_output, reason_for, words_for};
 use crate::outcome::{Outcome, Weight};
 use crate::plan::{JobFacts, Severity};
 use crate::policy::Alert;
-use crate::redact::one_line;
 
 /// How much of the end of the output is told, in bytes: a body has to stay far below what collectors take.
 const OUTPUT_MAX: usize = 16 * 1024;
 
 /// SeverityNumber, and the word for it ("Severity Fields").
-type Level = (u32, &'static str);
-const INFO: Level = (9, "INFO");
-const WARN: Level = (13, "WARN");
-const ERROR: Level = (17, "ERROR");
-const FATAL: Level = (21, "FATAL");
+type Level = (&'static str, &'static str);
+const INFO: Level = ("9", "INFO");
+const WARN: Level = ("13", "WARN");
+const ERROR: Level = ("17", "ERROR");
+const FATAL: Level = ("21", "FATAL");
 
-/// The record of a notice; `None` if it is no event. `place` says where a run is in a trace, if it is in one.
-pub fn record<'a>(notice: &Notice, place: &dyn Fn(RunId) -> Option<Place<'a>>) -> Option<Json> {
-    let (number, word) = level(notice)?;
-    let at = Json::whole(nanos(notice.time));
-    let body = cut(&one_line(&notice.headline_for(Audience::Away)));
-    let mut fields = vec![
-        ("timeUnixNano", at.clone()),
-        ("observedTimeUnixNano", at),
-        ("severityNumber", Json::small(number)),
-        ("severityText", Json::text(word)),
-        ("eventName", Json::text(&format!("cronward.{}", notice.news.kind()))),
-        ("body", Json::object(&[("stringValue", Json::text(&body))])),
-        ("attributes", attributes(notice).json()),
-    ];
+/// Adds the record of a notice, if it is an event. `place` says where a run is in a trace, if it is in one.
+pub fn push_record(json: &mut Json, notice: &Notice, place: &dyn Fn(RunId) -> Option<Place>) {
+    let Some((number, word)) = level(notice) else { return };
+    let at = nanos(notice.time);
+    json.begin("", '{');
+    json.whole("timeUnixNano", at);
+    json.whole("observedTimeUnixNano", at);
+    json.raw("severityNumber", number);
+    json.text("severityText", word);
+    json.text("eventName", &format!("cronward.{}", notice.news.kind()));
+    json.begin("body", '{');
+    json.text("stringValue", &plain(&notice.headline_for(Audience::Away)));
+    json.end('}');
+    push_attributes(json, notice);
     if let Some(place) = run_id(&notice.news).and_then(place) {
-        fields.push(("flags", Json::small(place.flags().into())));
-        fields.push(("traceId", Json::text(&place.trace)));
-        fields.push(("spanId", Json::text(&place.span)));
+        json.raw("flags", &place.flags().to_string());
+        json.text("traceId", &place.trace);
+        json.text("spanId", &place.span);
     }
-    Some(Json::object(&fields))
+    json.end('}');
 }
 
 /// How bad it is: for what is not about an alert how the run went, and else how bad the user has said alerts are.
@@ -63,9 +62,9 @@ fn level(notice: &Notice) -> Option<Level> {
     })
 }
 
-fn attributes(notice: &Notice) -> Attributes {
+fn push_attributes(json: &mut Json, notice: &Notice) {
     let job = &*notice.job;
-    let mut all = Attributes::default();
+    let mut all = Attributes::begin(json);
     all.text("task", job.label.as_str());
     // The same notice told again has the same id.
     all.text("cronward.event.id", &notice.id.to_string());
@@ -94,15 +93,15 @@ fn attributes(notice: &Notice) -> Attributes {
         all.lines("cronward.output", &output);
     }
     add_tags(&mut all, job, run.map_or(&[], |run| &run.report.tags));
-    all
+    all.end();
 }
 
-fn add_turn(all: &mut Attributes, job: &JobFacts, Turn { alert, cause: _, changed }: &Turn) {
+fn add_turn(all: &mut Attributes<'_>, job: &JobFacts, Turn { alert, cause: _, changed }: &Turn) {
     let Alert { id, key, opened_at, failures, .. } = alert;
     all.text("cronward.alert.id", &id.to_string());
     all.text("cronward.alert.key", &key.text);
     all.text("cronward.alert.opened_at", &opened_at.to_string());
-    all.whole("cronward.alert.failures", failures);
+    all.whole("cronward.alert.failures", (*failures).into());
     all.text("cronward.alert.severity", job.severity.as_str());
     for (key, value) in [("cronward.alert.owner", &job.owner), ("cronward.alert.runbook", &job.runbook)] {
         if let Some(value) = value {
@@ -110,5 +109,6 @@ fn add_turn(all: &mut Attributes, job: &JobFacts, Turn { alert, cause: _, change
         }
     }
     let changed = changes_for(job, changed, Audience::Away);
-    all.texts("cronward.alert.changed", changed.iter().map(|change| &change[..]));
+    let changed: Vec<&str> = changed.iter().map(|change| &**change).collect();
+    all.texts("cronward.alert.changed", &changed);
 }

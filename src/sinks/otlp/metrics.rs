@@ -13,43 +13,44 @@ struct Metric {
     name: String,
     kind: MetricKind,
     unit: &'static str,
-    points: Vec<Json>,
+    points: Json,
 }
 
-/// Everything that there is to measure in these notices, each metric once. A value that is no finite number is left
-/// out.
-pub fn metrics<'a>(notices: impl Iterator<Item = &'a Notice>) -> Vec<Json> {
+/// Adds everything that there is to measure in these notices, each metric once. A value that is no finite number is
+/// left out.
+pub fn push_metrics(json: &mut Json, notices: &[&Notice]) {
     let mut all: Vec<Metric> = Vec::new();
     for notice in notices {
         for measured in measurements(&notice.news) {
-            let Some(point) = point(notice, &measured) else { continue };
-            let name = name(notice, &measured);
-            match all.iter_mut().find(|metric| metric.name == name) {
-                Some(metric) => metric.points.push(point),
-                None => {
-                    let (kind, unit) = (measured.metric.kind, unit(&measured));
-                    all.push(Metric { name, kind, unit, points: vec![point] });
-                }
+            if !measured.value.is_finite() {
+                continue;
             }
+            let name = name(notice, &measured);
+            let place = all.iter().position(|metric| metric.name == name).unwrap_or_else(|| {
+                let (kind, unit) = (measured.metric.kind, unit(&measured));
+                all.push(Metric { name, kind, unit, points: Json::default() });
+                all.len() - 1
+            });
+            push_point(&mut all[place].points, notice, &measured);
         }
     }
-    all.iter().map(Metric::json).collect()
-}
-
-impl Metric {
-    fn json(&self) -> Json {
-        let points = ("dataPoints", Json::array(&self.points));
-        let values = match self.kind {
+    for Metric { name, kind, unit, points } in all {
+        json.begin("", '{');
+        json.text("name", &name);
+        if !unit.is_empty() {
+            json.text("unit", unit);
+        }
+        match kind {
             MetricKind::Counter => {
-                let delta = ("aggregationTemporality", Json::small(1));
-                ("sum", Json::object(&[delta, ("isMonotonic", Json("true".to_owned())), points]))
+                json.begin("sum", '{');
+                json.raw("aggregationTemporality", "1");
+                json.raw("isMonotonic", "true");
             }
-            MetricKind::Timer | MetricKind::Gauge => ("gauge", Json::object(&[points])),
-        };
-        let unit = (!self.unit.is_empty()).then(|| ("unit", Json::text(self.unit)));
-        let fields: Vec<_> =
-            [("name", Json::text(&self.name))].into_iter().chain(unit).chain([values]).collect();
-        Json::object(&fields)
+            MetricKind::Timer | MetricKind::Gauge => json.begin("gauge", '{'),
+        }
+        json.begin("dataPoints", '[');
+        json.0.push_str(&points.0);
+        json.0.push_str("]}}");
     }
 }
 
@@ -78,25 +79,24 @@ fn unit(measured: &Measurement<'_>) -> &'static str {
 
 /// One value. Always as a float: a receiver is known that takes a whole number, written as text as the standard has
 /// it, for no value at all.
-fn point(notice: &Notice, measured: &Measurement<'_>) -> Option<Json> {
-    let value = Json::float(measured.value)?;
+fn push_point(points: &mut Json, notice: &Notice, measured: &Measurement<'_>) {
     let run = notice.news.run();
     let start = run.map(|run| nanos(run.started_at));
     let end = run.and_then(end_of).unwrap_or_else(|| nanos(notice.time));
+    points.begin("", '{');
     // A difference over no time at all is no difference.
-    let end = end.max(start.map_or(0, |start| start + 1));
-    let mut fields = vec![("timeUnixNano", Json::whole(end))];
+    points.whole("timeUnixNano", end.max(start.map_or(0, |start| start + 1)));
     if let (MetricKind::Counter, Some(start)) = (measured.metric.kind, start) {
-        fields.push(("startTimeUnixNano", Json::whole(start)));
+        points.whole("startTimeUnixNano", start);
     }
-    fields.push(("asDouble", value));
-    fields.push(("attributes", attributes(notice, measured.metric.tagged).json()));
-    Some(Json::object(&fields))
+    points.float("asDouble", measured.value);
+    push_attributes(points, notice, measured.metric.tagged);
+    points.end('}');
 }
 
 /// Of a value what tells its series apart, and never what is another with every run.
-fn attributes(notice: &Notice, tagged: Tagged) -> Attributes {
-    let mut all = Attributes::default();
+fn push_attributes(point: &mut Json, notice: &Notice, tagged: Tagged) {
+    let mut all = Attributes::begin(point);
     let run = notice.news.run();
     let reported = match tagged {
         Tagged::Host | Tagged::Job => &[][..],
@@ -109,5 +109,5 @@ fn attributes(notice: &Notice, tagged: Tagged) -> Attributes {
         all.text(key, &value);
     }
     add_tags(&mut all, &notice.job, reported);
-    all
+    all.end();
 }

@@ -11,7 +11,6 @@ use serde_json::Value;
 use super::*;
 use crate::clock::Stopwatch;
 use crate::outcome::Outcome;
-use crate::plan::Variables;
 use crate::policy::History;
 use crate::sinks::http::scripted::{HttpServer, Reply, refusing_address};
 use crate::sinks::sample;
@@ -34,9 +33,13 @@ fn failed() -> Vec<Notice> {
     sample::failed(sample::job("backup"))
 }
 
-/// A body that stands for itself, read again.
-fn parsed(json: &Json) -> Value {
-    serde_json::from_str(&json.0).unwrap()
+/// The elements of an array, read again.
+fn elements(fill: impl FnOnce(&mut Json)) -> Vec<Value> {
+    let mut json = Json::default();
+    json.begin("", '[');
+    fill(&mut json);
+    json.end(']');
+    serde_json::from_str(&json.0).unwrap_or_else(|error| panic!("{error}: {}", json.0))
 }
 
 /// An attribute as it is written: a whole number as text, a list as one.

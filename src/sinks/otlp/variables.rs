@@ -78,22 +78,35 @@ impl Settings {
     /// In words, without the target: it is no URL.
     pub fn of(target: &str, variables: &Variables) -> Result<Self, String> {
         let given = if target.is_empty() { None } else { Some(Url::parse(target)?) };
-        let resource = resource(variables);
-        let refused = resource.as_ref().err().cloned();
-        let destination = |signal| match &refused {
-            Some(why) => Err(why.clone()),
-            None => destination(signal, given.as_ref(), variables),
-        };
-        let is_off =
-            variables.get("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"));
-        let sent = |signal: &Signal| {
-            let exporter = variables.get(&format!("OTEL_{}_EXPORTER", signal.variable()));
-            !is_off && exporter.is_none_or(|name| !name.trim().eq_ignore_ascii_case("none"))
-        };
-        Ok(Self {
-            destinations: Signal::ALL.into_iter().filter(sent).map(|one| (one, destination(one))).collect(),
-            resource: resource.unwrap_or_default(),
-        })
+        let mut settings = Self { destinations: Vec::new(), resource: Vec::new() };
+        if variables.get("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+            return Ok(settings);
+        }
+        let refused = settings.take_resource(variables).err();
+        for signal in Signal::ALL {
+            let exporter = variables.get(&format!("OTEL_{}_EXPORTER", signal.variable())).unwrap_or_default();
+            if !exporter.trim().eq_ignore_ascii_case("none") {
+                let destination =
+                    refused.clone().map_or_else(|| destination(signal, given.as_ref(), variables), Err);
+                settings.destinations.push((signal, destination));
+            }
+        }
+        Ok(settings)
+    }
+
+    /// Takes in what is said of the source. Nothing of one run: every run would be a source of its own, and each of its
+    /// counts a series that is never added up.
+    fn take_resource(&mut self, variables: &Variables) -> Result<(), String> {
+        const LIST: &str = "OTEL_RESOURCE_ATTRIBUTES";
+        const SERVICE_NAME: &str = "service.name";
+        let list = pairs(variables.get(LIST).unwrap_or_default());
+        self.resource = list.ok_or_else(|| format!("cannot use {LIST}; write NAME=VALUE,NAME=VALUE"))?;
+        let listed = self.resource.iter().position(|(key, _)| key == SERVICE_NAME);
+        let listed = listed.map(|at| self.resource.remove(at).1);
+        let named = variables.get("OTEL_SERVICE_NAME").map(str::to_owned).or(listed);
+        let name = named.unwrap_or_else(|| SERVICE.to_owned());
+        self.resource.insert(0, (SERVICE_NAME.to_owned(), name));
+        Ok(())
     }
 }
 
@@ -105,38 +118,37 @@ fn variable<'a>(signal: Signal, what: &str, variables: &'a Variables) -> Option<
 }
 
 fn destination(signal: Signal, given: Option<&Url>, variables: &Variables) -> Result<Destination, String> {
-    let of = |what| variable(signal, what, variables);
-    Ok(Destination {
-        url: match given {
-            Some(base) => base.with(&format!("v1/{}", signal.as_str())),
-            None => endpoint(signal, variables)?,
-        },
-        headers: match of("HEADERS") {
+    let url = match given {
+        Some(base) => of_signal(base, signal),
+        None => endpoint(signal, variables)?,
+    };
+    let mut to = Destination { url, headers: Vec::new(), limit: None, certificates: None };
+    if let Some((name, list)) = variable(signal, "HEADERS", variables) {
+        to.headers = headers(list).ok_or_else(|| match list.starts_with('#') {
             // What is kept of one run's headers; see `KeptPlan`.
-            Some((name, hash)) if hash.starts_with('#') => {
-                return Err(format!("{name} is not set as it was for the run"));
-            }
-            Some((name, list)) => headers(list).ok_or_else(|| {
+            true => format!("{name} is not set as it was for the run"),
+            false => {
                 format!("what is in {name} are no headers; write NAME=VALUE,NAME=VALUE, with %2C for a comma")
-            })?,
-            None => Vec::new(),
-        },
-        limit: match of("TIMEOUT") {
-            Some((name, value)) => {
-                let millis =
-                    value.trim().parse().map_err(|_| format!("{name} is no number of milliseconds"))?;
-                (millis > 0).then(|| Duration::from_millis(millis))
             }
-            None => None,
-        },
-        certificates: of("CERTIFICATE").map(|(name, _)| name),
-    })
+        })?;
+    }
+    if let Some((name, value)) = variable(signal, "TIMEOUT", variables) {
+        let millis = value.trim().parse().map_err(|_| format!("{name} is no number of milliseconds"))?;
+        to.limit = (millis > 0).then(|| Duration::from_millis(millis));
+    }
+    to.certificates = variable(signal, "CERTIFICATE", variables).map(|(name, _)| name);
+    Ok(to)
+}
+
+/// The URL of a signal below that of the receiver.
+fn of_signal(base: &Url, signal: Signal) -> Url {
+    base.with(&format!("v1/{}", signal.as_str()))
 }
 
 /// What the variables say of the receiver. That of one signal is its whole URL.
 fn endpoint(signal: Signal, variables: &Variables) -> Result<Url, String> {
     let Some((name, value)) = variable(signal, "ENDPOINT", variables) else {
-        return Url::parse(DEFAULT).map(|base| base.with(&format!("v1/{}", signal.as_str())));
+        return Url::parse(DEFAULT).map(|base| of_signal(&base, signal));
     };
     let url = Url::parse(value.trim()).map_err(|why| format!("cannot use {name}: {why}"))?;
     // JSON is understood wherever protobuf is over HTTP, but never where gRPC is spoken.
@@ -146,18 +158,21 @@ fn endpoint(signal: Signal, variables: &Variables) -> Result<Url, String> {
         ));
     }
     let is_whole = name.contains(signal.variable());
-    Ok(if is_whole { url } else { url.with(&format!("v1/{}", signal.as_str())) })
+    Ok(if is_whole { url } else { of_signal(&url, signal) })
 }
 
 /// `NAME=VALUE,NAME=VALUE`; the values percent-encoded, as in W3C Baggage. `None` if it is none.
 fn pairs(list: &str) -> Option<Vec<(String, String)>> {
-    let entries = list.split(',').map(str::trim).filter(|entry| !entry.is_empty());
-    let pair = |entry: &str| {
+    let mut all = Vec::new();
+    for entry in list.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
         let (name, value) = entry.split_once('=')?;
-        let (name, value) = (name.trim(), percent_decoded(value.trim()));
-        (!name.is_empty()).then(|| (name.to_owned(), value))
-    };
-    entries.map(pair).collect()
+        let name = name.trim();
+        if name.is_empty() {
+            return None;
+        }
+        all.push((name.to_owned(), percent_decoded(value.trim())));
+    }
+    Some(all)
 }
 
 fn headers(list: &str) -> Option<Vec<(String, String)>> {
@@ -165,24 +180,6 @@ fn headers(list: &str) -> Option<Vec<(String, String)>> {
         HeaderName::try_from(name).is_ok() && HeaderValue::try_from(value).is_ok()
     };
     pairs(list).filter(|headers| headers.iter().all(is_header))
-}
-
-/// What is said of the source. Nothing of one run: every run would be a source of its own, and each of its counts a
-/// series that is never added up.
-fn resource(variables: &Variables) -> Result<Vec<(String, String)>, String> {
-    const LIST: &str = "OTEL_RESOURCE_ATTRIBUTES";
-    let mut all = match variables.get(LIST) {
-        Some(list) => pairs(list).ok_or_else(|| format!("cannot use {LIST}; write NAME=VALUE,NAME=VALUE"))?,
-        None => Vec::new(),
-    };
-    let service = "service.name";
-    if let Some(name) = variables.get("OTEL_SERVICE_NAME") {
-        all.retain(|(key, _)| key != service);
-        all.insert(0, (service.to_owned(), name.to_owned()));
-    } else if all.iter().all(|(key, _)| key != service) {
-        all.insert(0, (service.to_owned(), SERVICE.to_owned()));
-    }
-    Ok(all)
 }
 
 /// The text with `%2C` and its like as what they stand for; what is no such sequence stands for itself.

@@ -8,10 +8,10 @@ use crate::notice::{Audience, Finished, Overdue, Start};
 use crate::outcome::{Ending, Excerpt, KeptOutput, Run, RunEnd};
 use crate::plan::{Privacy, Severity};
 use crate::program::Changed;
-use crate::sinks::otlp::logs::record;
+use crate::sinks::otlp::logs::push_record;
 
 fn of(notice: &Notice) -> Value {
-    parsed(&record(notice, &|run| Some(Place::of(run, None))).unwrap())
+    elements(|json| push_record(json, notice, &|run| Some(Place::of(run, None)))).remove(0)
 }
 
 fn overdue() -> Notice {
@@ -60,10 +60,10 @@ fn every_event_is_a_record_of_a_severity_and_a_measurement_is_none() {
         assert_eq!(found["traceId"], run.uuid().as_simple().to_string());
         assert_eq!(found["spanId"], found["traceId"].as_str().unwrap()[16..]);
         assert_eq!(attributes(&found)["cronward.event.id"], notice.id.to_string());
-        assert!(parsed(&record(&notice, &|_| None).unwrap()).get("traceId").is_none());
+        assert!(elements(|json| push_record(json, &notice, &|_| None))[0].get("traceId").is_none());
     }
     let alive = Notice::alive(Arc::new(sample::job("x")), sample::ENDED_AT);
-    assert_eq!(record(&alive, &|_| None), None);
+    assert_eq!(elements(|json| push_record(json, &alive, &|_| None)), Vec::<Value>::new());
 }
 
 /// An alert with all that may be told of one.
@@ -163,8 +163,7 @@ fn a_record_has_an_end_whatever_there_is_to_tell() {
     assert_eq!(seen["process.command_args"]["values"].as_array().unwrap().len(), 65);
     assert!(seen["cronward.output"].as_str().unwrap().ends_with("line of words"), "{seen:#?}");
     let finished: &Arc<Finished> = notice.news.finished().unwrap();
-    assert!(
-        parsed(&crate::sinks::otlp::span::span(&notice.job, finished, &Place::of(finished.run.id, None)))
-            .is_object()
-    );
+    let place = Place::of(finished.run.id, None);
+    let spans = elements(|json| crate::sinks::otlp::span::push_span(json, &notice.job, finished, &place));
+    assert!(spans[0].to_string().len() < 128 * 1024, "{}", spans[0]);
 }

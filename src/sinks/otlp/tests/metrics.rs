@@ -11,11 +11,16 @@ use crate::job::Tag;
 use crate::notice::{Health, Standing};
 use crate::outcome::{Ending, Report, Run, RunEnd};
 use crate::plan::JobFacts;
-use crate::sinks::otlp::metrics::metrics;
+use crate::sinks::otlp::metrics::push_metrics;
+
+fn metrics(notices: &[Notice]) -> Vec<Value> {
+    let notices: Vec<&Notice> = notices.iter().collect();
+    elements(|json| push_metrics(json, &notices))
+}
 
 /// Every metric by its name; each name once.
 fn measured(notices: &[Notice]) -> std::collections::BTreeMap<String, Value> {
-    let all: Vec<Value> = metrics(notices.iter()).iter().map(parsed).collect();
+    let all = metrics(notices);
     let named = |metric: &Value| (metric["name"].as_str().unwrap().to_owned(), metric.clone());
     let found: std::collections::BTreeMap<_, _> = all.iter().map(named).collect();
     assert_eq!(found.len(), all.len(), "{all:#?}");
@@ -177,8 +182,7 @@ proptest! {
         let mut job = tagged(&label, &[&tag]);
         job.namespace = namespace;
         let run = Run { report, ..sample::run(Outcome::Failed, 3, None) };
-        let all: Vec<Value> =
-            metrics(sample::ended(job, &History::default(), run).iter()).iter().map(parsed).collect();
+        let all = metrics(&sample::ended(job, &History::default(), run));
         let mut points = 0;
         for metric in &all {
             let name = metric["name"].as_str().unwrap();

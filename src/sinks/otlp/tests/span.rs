@@ -6,14 +6,15 @@ use super::*;
 use crate::job::{CommandLine, Signal, Tag};
 use crate::outcome::{Attempt, Ending, Report, Run, RunEnd};
 use crate::plan::{JobFacts, Privacy};
-use crate::sinks::otlp::span::span;
+use crate::sinks::otlp::span::push_span;
 
 const PARENT: &str = "TRACEPARENT=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 fn of(job: JobFacts, run: Run, parent: Option<&Parent>) -> Value {
     let notice = sample::ended(job, &History::default(), run).remove(0);
     let finished = notice.news.finished().unwrap();
-    parsed(&span(&notice.job, finished, &Place::of(finished.run.id, parent)))
+    let place = Place::of(finished.run.id, parent);
+    elements(|json| push_span(json, &notice.job, finished, &place)).remove(0)
 }
 
 #[test]
