@@ -148,7 +148,9 @@ fn conclude(plan: &Plan, id: RunId, started_at: Timestamp, attempted: Attempted)
         parent: plan.parent,
         started_at,
         ended_at: Some(ended_at),
-        wall_time,
+        // As the journal keeps it: whoever is told later is told the same.
+        wall_time: wall_time
+            .map(|span| Duration::from_micros(u64::try_from(span.as_micros()).unwrap_or(u64::MAX))),
         pid: last.pid,
         attempts,
         earlier,

@@ -4,7 +4,6 @@
 
 use std::borrow::Cow;
 use std::cell::LazyCell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -91,15 +90,15 @@ pub fn announce(sinks: &[Arc<dyn Sink>], started: impl FnOnce() -> Notice) -> An
     let mut announcement = Announcement::default();
     let mut waiting: Vec<Waiting> = Vec::new();
     for (place, sink) in sinks.iter().enumerate() {
-        let wants = guarded(|| sink.wants(Topic::Start)).unwrap_or(false);
+        let wants = sink.wants(Topic::Start);
         match sink.pace() {
             Pace::Prompt if wants => {
                 let notices = std::slice::from_ref(&*started);
-                let answer = guarded(|| sink.deliver(notices, Deadline::after(START_LIMIT)));
-                announcement.errors.extend(error_of(&**sink, answer.flatten()));
+                let answer = sink.deliver(notices, Deadline::after(START_LIMIT));
+                announcement.errors.extend(error_of(&**sink, answer));
             }
             // Opens what it will need; an error will be its answer at the end.
-            Pace::Prompt => drop(guarded(|| sink.prepare())),
+            Pace::Prompt => sink.prepare(),
             Pace::Waiting => {
                 let pending = wants.then(|| Arc::new(Pending::new(started.clone())));
                 announcement.pending.extend(pending.clone().map(|pending| (place, pending)));
@@ -120,12 +119,12 @@ fn announce_waiting(sinks: &[Waiting]) {
     for (sink, pending) in sinks {
         let Some(pending) = pending else { continue };
         if let Some(notice) = pending.claim() {
-            let answer = guarded(|| sink.deliver(&[notice], Deadline::after(START_LIMIT))).flatten();
+            let answer = sink.deliver(&[notice], Deadline::after(START_LIMIT));
             pending.settle(answer);
         }
     }
     for (sink, _) in sinks {
-        let _ = guarded(|| sink.prepare());
+        sink.prepare();
     }
 }
 
@@ -201,13 +200,10 @@ pub fn deliver(
     for (place, sink) in sinks.iter().enumerate() {
         let pending = pending.iter().find(|(of, _)| *of == place).map(|(_, pending)| pending);
         let alerts = instead.iter().find(|(of, _)| *of == place).map(|(_, alerts)| &alerts[..]);
-        match guarded(|| wanted(&**sink, notices, alerts)) {
-            Ok(notices) if notices.is_empty() && pending.is_none() => {}
-            Ok(notices) => {
-                let task = Task { place, sink, notices, pending };
-                if sink.hears_the_others() { &mut last } else { &mut first }.push(task);
-            }
-            Err(panic) => delivery.note(&**sink, place, false, Answer::failure(panic)),
+        let notices = wanted(&**sink, notices, alerts);
+        if !notices.is_empty() || pending.is_some() {
+            let task = Task { place, sink, notices, pending };
+            if sink.hears_the_others() { &mut last } else { &mut first }.push(task);
         }
     }
     let reserve = if last.is_empty() { Duration::ZERO } else { RESERVE_MAX.min(deadline.left() / 5) };
@@ -365,7 +361,7 @@ fn tell(sink: &dyn Sink, notices: &[Notice], pending: Option<&Pending>, deadline
 fn hand_over(sink: &dyn Sink, notices: &[Notice], deadline: Deadline) -> Answer {
     let mut answer = Answer { taken: Vec::new(), outcome: Ok(()) };
     if !sink.confirms() {
-        answer.outcome = guarded(|| sink.deliver(notices, deadline)).flatten();
+        answer.outcome = sink.deliver(notices, deadline);
         return answer;
     }
     let is_alert = |notice: &Notice| notice.news.turn().is_some();
@@ -380,7 +376,7 @@ fn hand_over(sink: &dyn Sink, notices: &[Notice], deadline: Deadline) -> Answer 
             (Some(_), _) | (None, true) => deadline,
             (None, false) => Deadline::after(deadline.left() / 2),
         };
-        let outcome = guarded(|| sink.deliver(parcel, until)).flatten();
+        let outcome = sink.deliver(parcel, until);
         if let Some(alert) = alert {
             alert_refused = outcome.is_err();
             answer.taken.extend(outcome.is_ok().then_some(alert.id));
@@ -388,11 +384,6 @@ fn hand_over(sink: &dyn Sink, notices: &[Notice], deadline: Deadline) -> Answer 
         answer.outcome = answer.outcome.and(outcome);
     }
     answer
-}
-
-/// Calls into a sink; a panic there is that sink's error.
-fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(call)).map_err(|_| "panicked; this is a defect of cronward".to_owned())
 }
 
 /// Runs `work` on a thread that nobody joins. It inherits the mask of its maker, in which all

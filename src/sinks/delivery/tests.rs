@@ -185,19 +185,6 @@ fn a_sink_can_be_told_of_other_alerts_than_the_rest() {
 }
 
 #[test]
-fn a_panic_is_an_error_of_the_sink_that_panicked() {
-    let panics = |name, pace| doing(name, pace, |_, _| panic!("on purpose, by a test"));
-    let (sinks, told) =
-        sinks(vec![panics("one", Pace::Prompt), panics("other", Pace::Waiting), fake("fine", Pace::Prompt)]);
-    let mut delivery =
-        deliver(&sinks, &failed(), &Vec::new(), Announcement::default(), ample(), &mut || false);
-    delivery.errors.sort();
-    let defect = "panicked; this is a defect of cronward";
-    assert_eq!(delivery.errors, [format!("one: {defect}"), format!("other: {defect}")]);
-    assert_eq!(names(&told).len(), 2);
-}
-
-#[test]
 fn a_sink_that_hangs_costs_the_deadline_and_leaves_time_for_the_log() {
     let (_release, hangs) = hang();
     let hanging = doing("hanging", Pace::Waiting, move |_, _| {
