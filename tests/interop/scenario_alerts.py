@@ -146,7 +146,9 @@ def pages_are_events_as_published(world, here):
     stale = ["-l", "stale", "--max-age", "1ms", "--", "true"]
     with check("PagerDuty: a check sends the alert of a job whose success is too old, through the job's own sink"):
         published.run(*stale, status=0)
-        equal(world.cronward("check", "stale", state=published.state).returncode, 2, "exit status of the check")
+        # Until a millisecond has passed all is well.
+        checks = (world.cronward("check", "stale", state=published.state).returncode for _ in range(100))
+        assert 2 in checks, "no check found it"
 
     requests = published.server.taken()
     events = [request.json for request in requests]
