@@ -3,12 +3,11 @@
 
 use crate::attend::Attendant;
 use crate::clock::{Deadline, Timestamp};
-use crate::config::{Configured, Given, Levels, Surroundings};
+use crate::config::{Configured, Levels, Surroundings};
 use crate::dispatch::{Dispatched, Pressing};
 use crate::human;
-use crate::journal::{self, Journal, Look};
+use crate::journal::{self, Entry, Journal, Look};
 use crate::plan::{Plan, ThisHost};
-use crate::settings::Setting;
 use crate::sinks::shown_identity;
 use crate::turn::Owed;
 
@@ -35,13 +34,13 @@ pub fn help(
     let attendant = Attendant { state_dir, own: &configured, host: &ThisHost };
     let own_name = plan.job.label.file_name();
     let mut others: Vec<String> = debtors.into_iter().filter(|name| *name != own_name).collect();
-    others.sort();
-    // Not always the same ones first: what is owed to a sink that only the job itself knows stays for days.
     if others.is_empty() {
         return;
     }
-    let turn = usize::try_from(now.as_millis()).unwrap_or(0) % others.len();
-    others.rotate_left(turn);
+    others.sort();
+    // Not always the same ones first: what is owed to a sink that only the job itself knows stays for days.
+    let first = usize::try_from(now.as_millis()).unwrap_or(0) % others.len();
+    others.rotate_left(first);
     let mut owed_to: Vec<String> = own.iter().flat_map(|owed| owed.to.clone()).collect();
     let mut finished = others.len() <= HELPED_MAX;
     for name in others.iter().take(HELPED_MAX) {
@@ -85,28 +84,10 @@ pub fn flush(attendant: &Attendant<'_>, now: Timestamp) -> Result<Flushed, Strin
     let mut text = String::new();
     let mut is_paid = true;
     for entry in journal::entries(&attendant.state_dir, Look::Plans, now)? {
-        let label = &entry.label;
-        let remembered = match entry.remembered {
-            Ok(remembered) if remembered.owed.is_empty() => continue,
-            Ok(remembered) => remembered,
-            Err(why) => {
-                is_paid = false;
-                text.push_str(&format!("{label}: {why}\n"));
-                continue;
-            }
-        };
-        let job = match attendant.of_record(label, remembered.plan.as_ref()) {
-            Ok(job) => job,
-            Err(why) => {
-                is_paid = false;
-                text.push_str(&format!("{label}: {why}\n"));
-                continue;
-            }
-        };
-        let deadline = Deadline::after(job.plan.flush_deadline);
-        let paid = job.pay(&remembered.owed, Pressing::Everybody, deadline);
-        is_paid &= paid.left.is_empty();
-        for line in report(&remembered.owed, &paid, &job.sinks_of_record(), now) {
+        let label = entry.label.clone();
+        let (lines, paid) = flush_one(attendant, entry, now).unwrap_or_else(|why| (vec![why], false));
+        is_paid &= paid;
+        for line in lines {
             text.push_str(&format!("{label}: {line}\n"));
         }
     }
@@ -114,6 +95,20 @@ pub fn flush(attendant: &Attendant<'_>, now: Timestamp) -> Result<Flushed, Strin
         text.push_str("nothing is owed\n");
     }
     Ok(Flushed { text, is_paid })
+}
+
+/// What became of what one job owed, in lines, and whether it owes nothing any more.
+fn flush_one(attendant: &Attendant<'_>, entry: Entry, now: Timestamp) -> Result<(Vec<String>, bool), String> {
+    let remembered = entry.remembered?;
+    if remembered.owed.is_empty() {
+        return Ok((Vec::new(), true));
+    }
+    let job =
+        attendant.of_record(&entry.label, remembered.plan.as_ref()).map_err(|error| error.to_string())?;
+    let deadline = Deadline::after(job.plan.flush_deadline);
+    let paid = job.pay(&remembered.owed, Pressing::Everybody, deadline);
+    let lines = report(&remembered.owed, &paid, &job.sinks_of_record(), now);
+    Ok((lines, paid.left.is_empty()))
 }
 
 /// What became of what was owed, a line for each sink.
@@ -134,8 +129,8 @@ fn report(before: &[Owed], paid: &Dispatched, known: &[String], now: Timestamp) 
                 counted(left)
             ),
             Some(age) => {
-                let why = paid.errors.iter().find(|error| error.starts_with(front_of(&shown)));
-                let why = why.map(|error| format!(": {error}")).unwrap_or_default();
+                let why = paid.refused.iter().find(|(refused, _)| refused == sink);
+                let why = why.map(|(_, why)| format!(": {why}")).unwrap_or_default();
                 format!("'{shown}' is still owed {} (the first {age}){why}", counted(left))
             }
         }
@@ -143,21 +138,12 @@ fn report(before: &[Owed], paid: &Dispatched, known: &[String], now: Timestamp) 
     lines.collect()
 }
 
-/// What the name of a sink begins with in messages: its kind and the colon.
-fn front_of(shown: &str) -> &str {
-    shown.find(':').map_or(shown, |colon| &shown[..=colon])
-}
-
 fn counted(turns: usize) -> String {
-    if turns == 1 { "1 alert or recovery".to_owned() } else { format!("{turns} alerts and recoveries") }
+    human::counted(turns, "alert or recovery", "alerts and recoveries")
 }
 
 /// What an attendant is configured with who acts in the place of a run.
 fn surroundings(plan: &Plan, levels: &Levels) -> Configured {
     let (surroundings, _) = Surroundings::scan("cronward".as_ref(), plan.environment.clone());
-    let of_attendant =
-        |setting: Setting| matches!(setting, Setting::StateDir | Setting::Config | Setting::NoConfig);
-    let given: Vec<Given> =
-        levels.given().iter().filter(|given| of_attendant(given.origin.setting)).cloned().collect();
-    Configured { command: plan.job.command.clone(), surroundings, levels: Levels::of(given), dry_run: false }
+    Configured { command: plan.job.command.clone(), surroundings, levels: levels.clone(), dry_run: false }
 }

@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::changes;
 use crate::clock::{Deadline, Timestamp};
@@ -44,20 +45,15 @@ pub struct Dispatch<'a> {
     pub pressing: Pressing,
 }
 
+/// For so long others are waited for, beyond the deadline, to put on record what has been taken.
+const SETTLE_MIN: Duration = Duration::from_millis(250);
+
 /// The alerts that one sink is to be told, in their order.
-struct Queue<'a> {
+struct Queue {
     place: usize,
     /// The sink, by its identity.
-    sink: &'a str,
+    sink: String,
     alerts: VecDeque<Notice>,
-}
-
-/// What is told at one time. Of the alerts one a time, and what has been taken is put on record before the
-/// next: so that a death in between repeats no more than the last turn, which a receiver that goes by the key
-/// takes for the same. Told of opening and recovery again, it would raise the alarm again.
-struct Round<'a> {
-    notices: &'a [Notice],
-    announcement: Announcement,
 }
 
 /// What has come of it.
@@ -65,8 +61,8 @@ struct Round<'a> {
 pub struct Dispatched {
     /// What is still owed, oldest first.
     pub left: Vec<Owed>,
-    /// `NAME: REASON` of each sink that failed.
-    pub errors: Vec<String>,
+    /// The sinks that did not take what they were told, by their identities, and why.
+    pub refused: Vec<(String, String)>,
 }
 
 /// Does `work` by the rules of a plan.
@@ -102,75 +98,88 @@ impl Dispatch<'_> {
         self.say_given_up(&self.given_up);
         let creditors = sinks::creditors(&self.plan.sinks, self.sinks);
         if self.owed.is_empty() || creditors.is_empty() {
-            let Delivery { errors, taken, .. } =
+            let Delivery { taken, .. } =
                 delivery::deliver(self.sinks, self.notices, &Vec::new(), announcement, deadline, cut_short);
             self.say_unconfirmed(|notice| taken.iter().any(|(_, id)| *id == notice.id));
-            return Dispatched { left: self.owed.to_vec(), errors };
+            return Dispatched { left: self.owed.to_vec(), refused: Vec::new() };
         }
         self.pay(&creditors, announcement, deadline, cut_short)
     }
 
+    /// Tells what there is to tell, and of the alerts one at a time. What has been taken is put on record before
+    /// the next is told: so a death in between repeats no more than the last turn, which a receiver that goes by
+    /// the key takes for the same. Told of opening and recovery again, it would raise the alarm again.
     fn pay(
         &mut self,
         creditors: &[(usize, String)],
-        announcement: Announcement,
+        mut announcement: Announcement,
         deadline: Deadline,
         cut_short: &mut dyn FnMut() -> bool,
     ) -> Dispatched {
         let now = Timestamp::now();
         let mut backoff = self.journal.backoff();
-        // Who has the lock is telling the same sinks; half of the time is left for what it does not tell.
-        let patience = deadline.earlier_by(deadline.left() / 2);
-        let lock = self.journal.hold_deliveries(patience, cut_short);
+        let turn = self.journal.turn_to_deliver(self.patience(deadline), cut_short);
         // What was owed while another delivered may have been paid.
-        let owed = match &lock {
-            Some(_) => with_rules(self.plan, self.sinks, |rules| self.journal.owed(now, rules))
+        let owed = match turn.is_ours() {
+            true => with_rules(self.plan, self.sinks, |rules| self.journal.owed(now, rules))
                 .unwrap_or_else(|_| self.owed.to_vec()),
-            None => Vec::new(),
+            false => Vec::new(),
         };
-        let mut queues: Vec<Queue<'_>> = creditors
-            .iter()
-            .map(|(place, sink)| Queue {
-                place: *place,
-                sink,
-                alerts: self.alerts_for(sink, &owed, lock.is_some(), &backoff, now).into(),
-            })
-            .collect();
-        let mut round = Round { notices: self.notices, announcement };
-        let mut errors = Vec::new();
+        let queue = |(place, sink): &(usize, String)| {
+            let may_be_tried = self.pressing == Pressing::Everybody || backoff.is_due(sink, now);
+            let alerts = self.alerts_for(sink, &owed, turn.is_ours(), may_be_tried);
+            Queue { place: *place, sink: sink.clone(), alerts }
+        };
+        let mut queues: Vec<Queue> = creditors.iter().map(queue).collect();
+        let mut notices = self.notices;
+        let mut dispatched = Dispatched {
+            left: if turn.is_ours() { owed.clone() } else { self.owed.to_vec() },
+            refused: Vec::new(),
+        };
         let mut told = Vec::new();
-        let mut left = if lock.is_some() { owed.clone() } else { self.owed.to_vec() };
         loop {
-            let first =
-                |queue: &Queue<'_>| (queue.place, queue.alerts.front().cloned().into_iter().collect());
-            let instead: Instead = queues.iter().map(first).collect();
-            let Round { notices, announcement } = round;
-            let delivery =
-                delivery::deliver(self.sinks, notices, &instead, announcement, deadline, cut_short);
-            let taken = self.keep_up(&mut queues, &delivery, &mut backoff, now);
-            errors.extend(delivery.errors);
+            let next = |queue: &Queue| (queue.place, queue.alerts.front().cloned().into_iter().collect());
+            let instead: Instead = queues.iter().map(next).collect();
+            let announced = std::mem::take(&mut announcement);
+            let delivery = delivery::deliver(self.sinks, notices, &instead, announced, deadline, cut_short);
+            let taken = self.keep_up(&mut queues, &delivery, &mut backoff, &mut dispatched.refused, now);
             told.extend(taken.iter().map(|taken| taken.turn));
-            left = self.settle(&taken, left, now);
+            dispatched.left = self.settle(&taken, dispatched.left, deadline, now);
             if deadline.passed() || cut_short() || queues.iter().all(|queue| queue.alerts.is_empty()) {
                 break;
             }
-            round = Round { notices: &[], announcement: Announcement::default() };
+            notices = &[];
         }
-        // Somebody else may have told it in the meantime: who waits for the lock reads the books again.
+        // Somebody else may have told it in the meantime: who waits for the turn reads the books again.
         let was_paid = |notice: &Notice| {
             let among = |books: &[Owed]| books.iter().any(|owed| owed.turn.id == notice.id);
-            lock.is_some() && among(self.owed) && !among(&owed)
+            turn.is_ours() && among(self.owed) && !among(&owed)
         };
         self.say_unconfirmed(|notice| told.contains(&notice.id) || was_paid(notice));
-        Dispatched { left, errors }
+        dispatched
     }
 
-    /// Takes what was taken off the queues, and leaves alone for a while who could not be reached.
+    /// How long to wait for whoever is telling the same sinks. With something new, half of the time: the rest is
+    /// for what they do not tell. Without, not at all: they tell what is owed.
+    fn patience(&self, deadline: Deadline) -> Deadline {
+        match self.fresh().next() {
+            Some(_) => deadline.earlier_by(deadline.left() / 2),
+            None => Deadline::after(Duration::ZERO),
+        }
+    }
+
+    /// The alerts among the notices.
+    fn fresh(&self) -> impl Iterator<Item = &Notice> {
+        self.notices.iter().filter(|notice| notice.news.turn().is_some())
+    }
+
+    /// Takes what was taken off the queues, and leaves alone for a while who did not take it.
     fn keep_up(
         &self,
-        queues: &mut [Queue<'_>],
+        queues: &mut [Queue],
         delivery: &Delivery,
         backoff: &mut Backoff,
+        refused: &mut Vec<(String, String)>,
         now: Timestamp,
     ) -> Vec<Taken> {
         let before = backoff.clone();
@@ -178,11 +187,13 @@ impl Dispatch<'_> {
         for queue in queues {
             let is_taken = |notice: &Notice| delivery.taken.contains(&(queue.place, notice.id));
             if let Some(notice) = queue.alerts.pop_front_if(|notice| is_taken(notice)) {
-                all.push(Taken { sink: queue.sink.to_owned(), turn: notice.id });
-                backoff.reached(queue.sink);
+                all.push(Taken { sink: queue.sink.clone(), turn: notice.id });
+                backoff.reached(&queue.sink);
             } else if !queue.alerts.is_empty() {
                 queue.alerts.clear();
-                backoff.failed(queue.sink, now);
+                backoff.failed(&queue.sink, now);
+                let why = delivery.refused.iter().find(|(place, _)| *place == queue.place);
+                refused.extend(why.map(|(_, why)| (queue.sink.clone(), why.clone())));
             }
         }
         if *backoff != before {
@@ -193,38 +204,29 @@ impl Dispatch<'_> {
 
     /// The alerts that a sink is to be told: what is owed to it, in its order, if it may be tried or there is
     /// something new for it; and of what is new also that which could not be put on record.
-    fn alerts_for(
-        &self,
-        sink: &str,
-        owed: &[Owed],
-        is_ours: bool,
-        backoff: &Backoff,
-        now: Timestamp,
-    ) -> Vec<Notice> {
-        let on_record = |notice: &Notice| self.owed.iter().any(|owed| owed.turn.id == notice.id);
-        let fresh = || self.notices.iter().filter(|notice| notice.news.turn().is_some());
-        let mut alerts = Vec::new();
-        let may_be_tried = self.pressing == Pressing::Everybody || backoff.is_due(sink, now);
-        if is_ours && (may_be_tried || fresh().next().is_some()) {
+    fn alerts_for(&self, sink: &str, owed: &[Owed], is_ours: bool, may_be_tried: bool) -> VecDeque<Notice> {
+        let on_record = |notice: &&Notice| self.owed.iter().any(|owed| owed.turn.id == notice.id);
+        let mut alerts = VecDeque::new();
+        if is_ours && (may_be_tried || self.fresh().next().is_some()) {
             let to_sink = owed.iter().filter(|owed| owed.to.iter().any(|to| to == sink));
             // What is new has more in it than what is on record.
-            alerts.extend(to_sink.map(|owed| match fresh().find(|notice| notice.id == owed.turn.id) {
+            alerts.extend(to_sink.map(|owed| match self.fresh().find(|notice| notice.id == owed.turn.id) {
                 Some(notice) => notice.clone(),
                 None => Notice::turned(&self.plan.job, &owed.turn),
             }));
         }
-        alerts.extend(fresh().filter(|notice| !on_record(notice)).cloned());
+        alerts.extend(self.fresh().filter(|notice| !on_record(notice)).cloned());
         alerts
     }
 
     /// Puts on record what has been taken; what is left of what was owed.
-    fn settle(&mut self, taken: &[Taken], owed: Vec<Owed>, now: Timestamp) -> Vec<Owed> {
+    fn settle(&mut self, taken: &[Taken], owed: Vec<Owed>, deadline: Deadline, now: Timestamp) -> Vec<Owed> {
         if taken.is_empty() {
             return owed;
         }
         let (plan, sinks) = (self.plan, self.sinks);
-        // A line, for which the time of those who were told need not have been enough.
-        let deadline = Deadline::after(plan.flush_deadline);
+        // What has taken all the time there was must not be told again for want of a line.
+        let deadline = Deadline::after(deadline.left().max(SETTLE_MIN));
         match with_rules(plan, sinks, |rules| self.journal.settle(taken, now, deadline, rules)) {
             Ok(settled) => {
                 self.say_given_up(&settled.given_up);
@@ -246,8 +248,7 @@ impl Dispatch<'_> {
 
     /// The alerts that nobody has taken charge of, a line each.
     fn say_unconfirmed(&self, is_told: impl Fn(&Notice) -> bool) {
-        let alerts = self.notices.iter().filter(|notice| notice.news.turn().is_some());
-        for alert in alerts.filter(|alert| !is_told(alert)) {
+        for alert in self.fresh().filter(|alert| !is_told(alert)) {
             say(alert.headline());
         }
     }

@@ -54,6 +54,11 @@ pub fn ago(now: Timestamp, then: Timestamp) -> String {
     if then > now { "in the future".to_owned() } else { format!("{} ago", span(now.since(then))) }
 }
 
+/// A number of things: `1 run`, `3 runs`.
+pub fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// Several sentences where there is room for one: the first, and how many more there are.
 pub fn first_of(sentences: &[String]) -> Option<Cow<'_, str>> {
     let (first, others) = sentences.split_first()?;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::human;
 use crate::job::RunId;
 use crate::outcome::Run;
 use crate::plan::JobFacts;
@@ -348,6 +349,5 @@ impl Notice {
 }
 
 fn failures(alert: &Alert) -> String {
-    let plural = if alert.failures == 1 { "" } else { "s" };
-    format!("{} failure{plural}", alert.failures)
+    human::counted(alert.failures as usize, "failure", "failures")
 }

@@ -11,7 +11,7 @@ use super::owing::{self, GivenUp, Taken};
 use super::reading::{Reader, Reading};
 use super::stored::{Fold, Id, Line, Owed};
 use super::tail::{self, Condition};
-use super::transaction::{append, current};
+use super::transaction::{Turn, append, current};
 use super::{Files, Journal, Rules, debtors};
 use crate::clock::{Deadline, Timestamp};
 use crate::os_error;
@@ -20,14 +20,25 @@ use crate::turn;
 /// How often a turn that is another's is asked for.
 const ASK_AGAIN: Duration = Duration::from_millis(20);
 
-/// Held by whoever delivers for a job.
-pub struct DeliveryLock {
-    lock: Arc<OwnedFd>,
+/// Whose turn it is to deliver for a job, until this goes out of scope.
+pub struct DeliveryTurn {
+    turn: Turn,
+    lock: Option<Arc<OwnedFd>>,
 }
 
-impl Drop for DeliveryLock {
+impl DeliveryTurn {
+    /// Whether to go on. Where there are no locks to be had, everybody does: better to tell somebody twice than
+    /// nobody at all.
+    pub fn is_ours(&self) -> bool {
+        self.turn != Turn::Others
+    }
+}
+
+impl Drop for DeliveryTurn {
     fn drop(&mut self) {
-        locks::unlock(&self.lock, Byte::DELIVERY);
+        if let (Turn::Ours, Some(lock)) = (self.turn, &self.lock) {
+            locks::unlock(lock, Byte::DELIVERY);
+        }
     }
 }
 
@@ -41,23 +52,21 @@ pub struct Settled {
 }
 
 impl Journal {
-    /// The right to deliver for this job; waits for it until the deadline, or until `cut_short` says that it
-    /// must not. `None`: somebody else delivers, or nobody can say.
-    pub fn hold_deliveries(
-        &self,
-        deadline: Deadline,
-        cut_short: &mut dyn FnMut() -> bool,
-    ) -> Option<DeliveryLock> {
-        let lock = self.files.as_ref().ok()?.lock.as_ref().ok()?;
-        loop {
-            match locks::try_lock(lock, Byte::DELIVERY) {
-                Ok(true) => return Some(DeliveryLock { lock: Arc::clone(lock) }),
-                Ok(false) if !deadline.passed() && !cut_short() => {
+    /// Waits for the turn to deliver for this job, until the deadline or until `cut_short` says that nobody must
+    /// wait any more.
+    pub fn turn_to_deliver(&self, deadline: Deadline, cut_short: &mut dyn FnMut() -> bool) -> DeliveryTurn {
+        let lock = self.files.as_ref().ok().and_then(|files| files.lock.as_ref().ok()).map(Arc::clone);
+        let turn = loop {
+            match lock.as_ref().map(|lock| locks::try_lock(lock, Byte::DELIVERY)) {
+                Some(Ok(true)) => break Turn::Ours,
+                Some(Ok(false)) if !deadline.passed() && !cut_short() => {
                     std::thread::sleep(ASK_AGAIN.min(deadline.left()));
                 }
-                Ok(false) | Err(_) => return None,
+                Some(Ok(false)) => break Turn::Others,
+                Some(Err(_)) | None => break Turn::Nobodys,
             }
-        }
+        };
+        DeliveryTurn { turn, lock }
     }
 
     /// What is owed at this moment, oldest first.
@@ -73,8 +82,8 @@ impl Journal {
     /// Puts deliveries on record, and gives up those that are too old.
     ///
     /// # Errors
-    /// In words: the journal cannot be read, written or locked before the deadline. What has been delivered
-    /// may then be delivered again.
+    /// In words: the journal cannot be read or written, or others write it beyond the deadline. What has been
+    /// delivered may then be delivered again.
     pub fn settle(
         &mut self,
         taken: &[Taken],
@@ -84,13 +93,14 @@ impl Journal {
     ) -> Result<Settled, String> {
         let reader = Reader { host: &self.host, own: None, now, judge: rules.judge, telling: rules.telling };
         let files = self.files.as_mut().map_err(|why| why.clone())?;
-        let lock = files.lock.as_ref().map(Arc::clone).map_err(Clone::clone)?;
-        match locks::lock_quietly_until(&lock, Byte::TRANSACTION, deadline) {
-            Ok(true) => {}
-            Ok(false) => return Err("its journal is being written by others for too long".to_owned()),
-            Err(error) => return Err(format!("its journal cannot be locked: {}", os_error::words(error))),
+        let lock = files.lock.as_ref().ok().map(Arc::clone);
+        let locked = lock.as_ref().map(|lock| locks::lock_quietly_until(lock, Byte::TRANSACTION, deadline));
+        if let Some(Ok(false)) = locked {
+            return Err("its journal is being written by others for too long".to_owned());
         }
-        let _held = Held::new(&lock, Byte::TRANSACTION);
+        // Where there are no locks to be had it is put on record without: else it would be told for ever.
+        let is_locked = matches!(locked, Some(Ok(true)));
+        let _held = lock.as_ref().filter(|_| is_locked).map(|lock| Held::new(lock, Byte::TRANSACTION));
         let Reading { mut fold, seen, .. } = read(files, &reader)?;
         let settled = owing::settle(&mut fold.owed, taken);
         let given_up = owing::give_up(&mut fold.owed, now);

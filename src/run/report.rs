@@ -65,7 +65,12 @@ pub fn report(
             Deadline::after(left)
         }
     };
-    let mut cut_short = || stop_signal_within(Duration::ZERO, caller).is_some();
+    // Several ask, and each signal is heard once.
+    let mut stopped = false;
+    let mut cut_short = || {
+        stopped = stopped || stop_signal_within(Duration::ZERO, caller).is_some();
+        stopped
+    };
     let skipped = ended.run.outcome == Outcome::Skipped;
     let mut owed = std::mem::take(&mut committed.owed);
     let given_up = std::mem::take(&mut committed.given_up);

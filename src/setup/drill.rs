@@ -113,8 +113,8 @@ fn tell(
     let recover_after = plan.rule.recover_after.get();
     let mut text = format!(
         "drill of '{label}': {} the alert, {} it\n",
-        counted(brink::failures(&plan.rule), "failure opens", "failures open"),
-        counted(recover_after, "success closes", "successes close"),
+        human::counted(brink::failures(&plan.rule) as usize, "failure opens", "failures open"),
+        human::counted(recover_after as usize, "success closes", "successes close"),
     );
     let width = sinks.iter().map(|sink| sink.name().chars().count()).max().unwrap_or(0);
     let (mut all_took, mut somebody) = (true, false);
@@ -172,10 +172,6 @@ fn tell_one(sink: &Arc<dyn Sink>, notice: &Notice, limit: Duration) -> (bool, St
     }
     let answer = sink.answer().map(|answer| format!(": {answer}")).unwrap_or_default();
     (true, format!("accepted in {took}{answer}"))
-}
-
-fn counted(number: u32, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 #[cfg(test)]

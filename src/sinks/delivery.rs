@@ -35,8 +35,8 @@ pub struct Delivery {
     pub errors: Vec<String>,
     /// The alerts that sinks which confirm have taken: place of the sink, identity of the notice.
     pub taken: Vec<(usize, RunId)>,
-    /// Places of the sinks that were handed an alert and have not taken it.
-    pub refused: Vec<usize>,
+    /// Places of the sinks that were handed an alert and have not taken it, and why.
+    pub refused: Vec<(usize, String)>,
 }
 
 /// Notices for one sink, by its place, instead of those of alerts that all others are told.
@@ -132,8 +132,8 @@ fn wanted<'a>(sink: &dyn Sink, notices: &'a [Notice], alerts: Option<&[Notice]>)
 impl Delivery {
     fn note(&mut self, sink: &dyn Sink, place: usize, had_alerts: bool, answer: Answer) {
         self.taken.extend(answer.taken.into_iter().map(|notice| (place, notice)));
-        if had_alerts && answer.outcome.is_err() {
-            self.refused.push(place);
+        if let (true, Err(why)) = (had_alerts, &answer.outcome) {
+            self.refused.push((place, why.clone()));
         }
         // The start may have failed for the same reason.
         self.errors.extend(error_of(sink, answer.outcome).filter(|error| !self.errors.contains(error)));

@@ -110,7 +110,7 @@ fn flush_delivers_what_all_jobs_owe_at_once_and_says_what_became_of_it() {
     let text = down.stdout_text();
     let lines: Vec<&str> = text.lines().collect();
     assert!(lines[0].starts_with("a: 'exec:echo' is still owed 1 alert or recovery (the first "), "{down}");
-    assert!(lines[0].ends_with("exec:echo: exit status 1"), "{down}");
+    assert!(lines[0].ends_with(": exit status 1"), "{down}");
     assert!(lines[1].starts_with("b: 'exec:echo' is still owed 2 alerts and recoveries"), "{down}");
     up(&host, "mail");
     let paid = host.cronward(["flush"]).run();
@@ -209,6 +209,23 @@ fn a_state_directory_that_cannot_be_written_costs_no_alert() {
     let ran = host.wrap(&["-l", "job", "--sink", &own, "--state-dir", "/proc/nowhere"], "exit 1").run();
     assert_eq!(ran.end(), End::Code(1), "{ran}");
     assert_eq!(kinds(&host, "mail"), ["alert.opened job"]);
+}
+
+#[test]
+fn where_there_are_no_locks_to_be_had_an_alert_is_told_all_the_same_and_once() {
+    let host = Host::new();
+    let sink = sink(&host, "mail");
+    up(&host, "mail");
+    run(&host, "job", &sink, 0);
+    let lock = host.state_dir().join("jobs/job/lock");
+    fs::remove_file(&lock).unwrap();
+    fs::create_dir(&lock).unwrap();
+    run(&host, "job", &sink, 1);
+    assert_eq!(kinds(&host, "mail"), ["alert.opened job"]);
+    run(&host, "job", &sink, 1);
+    assert_eq!(kinds(&host, "mail").len(), 1, "it is on record that it was told");
+    run(&host, "job", &sink, 0);
+    assert_eq!(kinds(&host, "mail"), ["alert.opened job", "alert.closed job"]);
 }
 
 #[test]

@@ -47,12 +47,12 @@ pub fn assess(
     }));
     verdicts.extend(of_alert(history, moment));
     if known.died > 0 {
-        verdicts.push((Health::Critical, counted(known.died, "run", "runs", "found dead")));
+        verdicts.push((Health::Critical, human::counted(known.died, "run found dead", "runs found dead")));
     }
     if known.missed > 0 {
         verdicts.push((
             Health::Warning,
-            counted(known.missed, "run", "runs", "due since the last check did not come"),
+            format!("{} due since the last check did not come", human::counted(known.missed, "run", "runs")),
         ));
     }
     verdicts.extend(of_owed(known.owed, moment));
@@ -98,7 +98,7 @@ fn is_missed(trouble: &Trouble) -> bool {
 
 fn of_alert(history: &History, moment: &Moment<'_>) -> Option<(Health, String)> {
     let alert = history.alert.as_ref()?;
-    let failures = counted(alert.failures as usize, "failure", "failures", "");
+    let failures = human::counted(alert.failures as usize, "failure", "failures");
     let open = human::span(moment.now.since(alert.opened_at));
     let muted = history.muted_until.filter(|_| history.is_muted(moment.now));
     let muted = muted.map(|until| format!(", muted until {}", human::local(until, moment.zone)));
@@ -118,7 +118,7 @@ fn of_owed(owed: &[Owed], moment: &Moment<'_>) -> Option<(Health, String)> {
         owed.iter().flat_map(|owed| &owed.to).map(|sink| shown_identity(sink)).collect();
     sinks.sort_unstable();
     sinks.dedup();
-    let alerts = counted(owed.len(), "alert or recovery", "alerts and recoveries", "");
+    let alerts = human::counted(owed.len(), "alert or recovery", "alerts and recoveries");
     let age = human::span(moment.now.since(first.turn.time));
     Some((Health::Warning, format!("{alerts} not delivered to {} for {age}", sinks.join(", "))))
 }
@@ -146,9 +146,4 @@ fn of_last_run(history: &History, known: &Known<'_>, moment: &Moment<'_>) -> Opt
         failures => format!(", {failures} failures in a row"),
     };
     Some((health, format!("last {} {}{streak}", last.outcome, human::ago(moment.now, last.ended_at))))
-}
-
-fn counted(count: usize, one: &str, many: &str, what: &str) -> String {
-    let noun = if count == 1 { one } else { many };
-    format!("{count} {noun} {what}").trim_end().to_owned()
 }

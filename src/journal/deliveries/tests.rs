@@ -101,11 +101,27 @@ fn one_delivers_at_a_time_and_another_waits_no_longer_than_it_may() {
     let home = owing();
     home.play(Outcome::Failed);
     let (one, other) = (home.open(), home.open());
-    let held = one.hold_deliveries(ample(), &mut || false).unwrap();
-    assert!(other.hold_deliveries(Deadline::after(Duration::ZERO), &mut || false).is_none());
-    assert!(other.hold_deliveries(ample(), &mut || true).is_none(), "it was told to stop");
-    drop(held);
-    assert!(other.hold_deliveries(ample(), &mut || false).is_some());
+    let turn = one.turn_to_deliver(ample(), &mut || false);
+    assert!(turn.is_ours());
+    assert!(!other.turn_to_deliver(Deadline::after(Duration::ZERO), &mut || false).is_ours());
+    assert!(!other.turn_to_deliver(ample(), &mut || true).is_ours(), "it was told to stop");
+    drop(turn);
+    assert!(other.turn_to_deliver(ample(), &mut || false).is_ours());
+}
+
+#[test]
+fn without_locks_everybody_delivers_and_it_is_put_on_record_all_the_same() {
+    let home = owing();
+    home.play(Outcome::Ok);
+    let lock = home.job_dir().join("lock");
+    std::fs::remove_file(&lock).unwrap();
+    std::fs::create_dir(&lock).unwrap();
+    let committed = home.play(Outcome::Failed);
+    let (one, other) = (home.open(), home.open());
+    let turns = [&one, &other].map(|journal| journal.turn_to_deliver(ample(), &mut || false));
+    assert!(turns.iter().all(DeliveryTurn::is_ours));
+    assert!(settled(&home, &all_of(&committed.owed)).left.is_empty());
+    assert!(owed(&home).is_empty(), "nobody is told of it again");
 }
 
 #[test]

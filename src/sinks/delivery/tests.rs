@@ -139,7 +139,8 @@ fn an_alert_is_confirmed_by_a_sink_that_confirms_and_by_no_other() {
         let delivery =
             deliver(&sinks, &failed(), &Vec::new(), Announcement::default(), ample(), &mut || false);
         assert_eq!(delivery.taken.iter().any(|&(place, _)| place == 0), confirmed);
-        assert_eq!(delivery.refused == [0], confirms && !confirmed, "who is owed it");
+        let refused = delivery.refused == [(0, "refused".to_owned())];
+        assert_eq!(refused, confirms && !confirmed, "who is owed it");
     }
     let none = deliver(&[], &failed(), &Vec::new(), Announcement::default(), ample(), &mut || false);
     assert_eq!(none, Delivery::default());
@@ -159,7 +160,7 @@ fn a_sink_that_confirms_is_handed_alerts_one_by_one_until_it_does_not_take_one()
     let (sinks, told) = sinks(vec![Fake { confirms: true, ..sink }]);
     let delivery = deliver(&sinks, &many, &Vec::new(), Announcement::default(), ample(), &mut || false);
     assert_eq!(delivery.taken, [(0, alerts[0])]);
-    assert_eq!(delivery.refused, [0]);
+    assert_eq!(delivery.refused, [(0, "not this one".to_owned())]);
     let kinds: Vec<_> = names(&told).into_iter().map(|(_, kind)| kind).collect();
     assert_eq!(
         kinds,
