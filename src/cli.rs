@@ -37,16 +37,16 @@ pub struct Typed {
 
 /// Whether a word is a subcommand, as the very first one: it is never run as a command.
 pub fn is_subcommand(word: &OsStr) -> bool {
-    subcommand::names().any(|name| word == name)
+    subcommand::of(word).is_some()
 }
 
 /// Reads a command line, the name of the program included.
 ///
 /// # Errors
-/// An option that is not known, lacks its value or has one that it does not take; a subcommand that is
-/// not built or has the wrong number of words; and a run without a command or with two.
+/// An option that is not known, lacks its value or has one that it does not take; a subcommand that has the
+/// wrong number of words; and a run without a command or with two.
 pub fn parse(mut args: Vec<OsString>) -> Result<Invocation, UsageError> {
-    let subcommand = args.get(1).and_then(|word| subcommand::of(word)).transpose()?;
+    let subcommand = args.get(1).and_then(|word| subcommand::of(word));
     let program = args.first_mut().map(std::mem::take).unwrap_or_default();
     let (grammar, start) = subcommand.map_or((&grammar::RUN, 1), |row| (&row.grammar, 2));
     match (reader::read(args, start, grammar)?, subcommand) {

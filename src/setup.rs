@@ -1,7 +1,13 @@
 //! Getting it right before it runs.
 
 mod brink;
+mod completions;
+mod doctor;
 mod drill;
 pub mod dry_run;
+mod wrap;
 
+pub use completions::completions;
+pub use doctor::doctor;
 pub use drill::{confirm, drill};
+pub use wrap::wrap;

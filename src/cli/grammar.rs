@@ -17,6 +17,14 @@ pub enum Known {
     Crontab,
     /// `--confirm`
     Confirm,
+    /// `--failed`
+    Failed,
+    /// `--since`
+    Since,
+    /// `--diff`
+    Diff,
+    /// `--system`
+    System,
 }
 
 /// How an option is written, and what the help says of it.
@@ -47,6 +55,17 @@ impl Known {
             }
             Known::Confirm => {
                 ("confirm", None, Takes::Nothing, "put on record that a person saw the last drill arrive")
+            }
+            Known::Failed => ("failed", None, Takes::Nothing, "only runs that failed"),
+            Known::Since => (
+                "since",
+                None,
+                Takes::One("WHEN"),
+                "only runs since then: '7d', '2026-11-01' or '2026-11-01 06:00'",
+            ),
+            Known::Diff => ("diff", None, Takes::Nothing, "print what would change instead, for patch(1)"),
+            Known::System => {
+                ("system", None, Takes::Nothing, "the form of /etc/crontab, with a user before each command")
             }
         };
         Spelling { long, short, takes, help }

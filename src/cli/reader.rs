@@ -26,14 +26,29 @@ pub struct Line {
     /// The options of the table, in its order; those of a list in the order of typing. A switch has the
     /// value `1`.
     pub settings: Vec<(Setting, OsString)>,
-    /// `--json`
-    pub json: bool,
-    /// `--confirm`
-    pub confirm: bool,
-    /// `--crontab`
-    pub crontabs: Vec<OsString>,
+    /// The options that are no setting of a run, in the order of typing; one that takes nothing has the value
+    /// `1`.
+    pub others: Vec<(Known, OsString)>,
     /// The words that are neither an option nor its value.
     pub words: Vec<OsString>,
+}
+
+impl Line {
+    /// Whether an option that takes nothing was typed.
+    pub fn has(&self, option: Known) -> bool {
+        self.others.iter().any(|(typed, _)| *typed == option)
+    }
+
+    /// The value of an option; of several the last.
+    pub fn value(&self, option: Known) -> Option<OsString> {
+        self.values(option).pop()
+    }
+
+    /// All values of an option, in the order of typing.
+    pub fn values(&self, option: Known) -> Vec<OsString> {
+        let typed = self.others.iter().filter(|(typed, _)| *typed == option);
+        typed.map(|(_, value)| value.clone()).collect()
+    }
 }
 
 /// Reads a command line from its word number `start` on.
@@ -68,11 +83,15 @@ pub fn read(mut args: Vec<OsString>, start: usize, grammar: &Grammar) -> Result<
         at += 1;
         match known {
             Known::Setting(setting) => place(&mut line.settings, setting, value),
-            Known::Json => line.json = true,
-            Known::Confirm => line.confirm = true,
-            Known::Crontab => line.crontabs.push(value),
             Known::Help => return Ok(Reading::Help),
             Known::Version => return Ok(Reading::Version),
+            Known::Json
+            | Known::Confirm
+            | Known::Crontab
+            | Known::Failed
+            | Known::Since
+            | Known::Diff
+            | Known::System => line.others.push((known, value)),
         }
     }
     args.drain(..at.min(args.len()));

@@ -35,6 +35,36 @@ pub enum Task {
         /// Crontabs whose jobs must have run.
         crontabs: Vec<OsString>,
     },
+    /// Show the runs of a job.
+    History {
+        /// Which.
+        label: OsString,
+        /// Only those that failed.
+        failed: bool,
+        /// Only those since then.
+        since: Option<OsString>,
+        /// As JSON.
+        json: bool,
+    },
+    /// Print a crontab with its commands wrapped.
+    Wrap {
+        /// Which; `None`, or a lone dash: stdin.
+        file: Option<OsString>,
+        /// What would change instead.
+        diff: bool,
+        /// Whether it has a user before each command, which is not to be told from its name.
+        system: bool,
+    },
+    /// Look whether everything that runs need is as it should be.
+    Doctor {
+        /// As JSON.
+        json: bool,
+    },
+    /// Print what a shell completes command lines by.
+    Completions {
+        /// Which shell.
+        shell: OsString,
+    },
     /// Hold the notifications of a job back.
     Mute {
         /// Which.
@@ -60,15 +90,16 @@ pub enum Task {
 
 /// One row: a subcommand that there is.
 pub struct Row {
-    name: &'static str,
+    /// The word that it is.
+    pub name: &'static str,
     /// How it is written, in one line.
     pub usage: &'static str,
     /// What it does, in sentences.
     pub about: &'static str,
     /// What can stand behind its name.
     pub grammar: Grammar,
-    /// How many words; `None`: any number.
-    words: Option<usize>,
+    /// How many words it takes, at least and at most.
+    words: (usize, usize),
     /// From a line with as many words.
     task: fn(Line) -> Task,
 }
@@ -82,14 +113,35 @@ const fn mixed(options: &'static [Known]) -> Grammar {
 }
 
 /// Every subcommand that there is.
-pub static ROWS: [Row; 6] = [
+pub static ROWS: [Row; 10] = [
     Row {
         name: "status",
         usage: "cronward status [OPTIONS] [LABEL]...",
         about: "Shows every job: how its last run ended, its streak of failures and its alert.",
         grammar: mixed(&[Known::Help, STATE_DIR, CONFIG, NO_CONFIG, Known::Json]),
-        words: None,
-        task: |line| Task::Status { labels: line.words, json: line.json },
+        words: (0, usize::MAX),
+        task: |line| Task::Status { json: line.has(Known::Json), labels: line.words },
+    },
+    Row {
+        name: "history",
+        usage: "cronward history [OPTIONS] LABEL",
+        about: "Shows the runs of a job, newest last, with a chart of their durations, and what is usual.",
+        grammar: mixed(&[
+            Known::Help,
+            STATE_DIR,
+            CONFIG,
+            NO_CONFIG,
+            Known::Failed,
+            Known::Since,
+            Known::Json,
+        ]),
+        words: (1, 1),
+        task: |line| Task::History {
+            failed: line.has(Known::Failed),
+            since: line.value(Known::Since),
+            json: line.has(Known::Json),
+            label: first_of(line.words),
+        },
     },
     Row {
         name: "check",
@@ -98,15 +150,41 @@ pub static ROWS: [Row; 6] = [
                 through each job's own sinks. Prints a line for each job as a monitoring plugin does, and\n\
                 ends with 0 OK, 1 WARNING, 2 CRITICAL or 3 UNKNOWN.",
         grammar: mixed(&[Known::Help, STATE_DIR, CONFIG, NO_CONFIG, Known::Json, Known::Crontab]),
-        words: None,
-        task: |line| Task::Check { labels: line.words, json: line.json, crontabs: line.crontabs },
+        words: (0, usize::MAX),
+        task: |line| Task::Check {
+            json: line.has(Known::Json),
+            crontabs: line.values(Known::Crontab),
+            labels: line.words,
+        },
+    },
+    Row {
+        name: "wrap",
+        usage: "cronward wrap [OPTIONS] [FILE]",
+        about: "Prints a crontab, by default that on stdin, with each command wrapped: crontab -l | cronward wrap.\n\
+                Says on stderr what it does not understand and leaves alone.",
+        grammar: mixed(&[Known::Help, Known::Diff, Known::System]),
+        words: (0, 1),
+        task: |line| Task::Wrap {
+            diff: line.has(Known::Diff),
+            system: line.has(Known::System),
+            file: line.words.into_iter().next(),
+        },
+    },
+    Row {
+        name: "doctor",
+        usage: "cronward doctor [OPTIONS]",
+        about: "Examines configuration, state directory, clock, locks, sinks and cron's environment, and says what\n\
+                to do. Ends with 0 if all is well, 1 for warnings and 2 for what keeps cronward from its work.",
+        grammar: mixed(&[Known::Help, STATE_DIR, CONFIG, NO_CONFIG, Known::Json]),
+        words: (0, 0),
+        task: |line| Task::Doctor { json: line.has(Known::Json) },
     },
     Row {
         name: "mute",
         usage: "cronward mute [OPTIONS] LABEL DUR",
         about: "Holds the notifications of a job's alert back for so long; '0s' ends it. Everything is recorded.",
         grammar: mixed(&[Known::Help, STATE_DIR, CONFIG, NO_CONFIG]),
-        words: Some(2),
+        words: (2, 2),
         task: |line| {
             let mut words = line.words.into_iter();
             let label = words.next().unwrap_or_default();
@@ -118,8 +196,8 @@ pub static ROWS: [Row; 6] = [
         usage: "cronward forget [OPTIONS] LABEL",
         about: "Removes all that is remembered of a job that is no more. An open alert is closed first.",
         grammar: mixed(&[Known::Help, STATE_DIR, CONFIG, NO_CONFIG]),
-        words: Some(1),
-        task: |line| Task::Forget { label: line.words.into_iter().next().unwrap_or_default() },
+        words: (1, 1),
+        task: |line| Task::Forget { label: first_of(line.words) },
     },
     Row {
         name: "flush",
@@ -127,7 +205,7 @@ pub static ROWS: [Row; 6] = [
         about: "Delivers alerts and recoveries that sinks could not be told of, of all jobs, now. Ends with 1 if\n\
                 something is still owed.",
         grammar: mixed(&[Known::Help, STATE_DIR, CONFIG, NO_CONFIG]),
-        words: Some(0),
+        words: (0, 0),
         task: |_| Task::Flush,
     },
     Row {
@@ -136,30 +214,26 @@ pub static ROWS: [Row; 6] = [
         about: "Plays the alert rule of a job through, and has the alert and its recovery told to every sink of it,\n\
                 marked as a drill. Prints who took it, and ends with 1 if one did not.",
         grammar: mixed(&[Known::Help, STATE_DIR, CONFIG, NO_CONFIG, Known::Confirm]),
-        words: Some(1),
-        task: |line| Task::Drill {
-            label: line.words.into_iter().next().unwrap_or_default(),
-            confirm: line.confirm,
-        },
+        words: (1, 1),
+        task: |line| Task::Drill { confirm: line.has(Known::Confirm), label: first_of(line.words) },
+    },
+    Row {
+        name: "completions",
+        usage: "cronward completions SHELL",
+        about: "Prints what bash, zsh or fish complete command lines by.",
+        grammar: mixed(&[Known::Help]),
+        words: (1, 1),
+        task: |line| Task::Completions { shell: first_of(line.words) },
     },
 ];
 
-/// Words that the manual reserves and this version does not have. Run as commands, they would change
-/// their meaning with the next version.
-pub const NOT_BUILT: [&str; 4] = ["history", "wrap", "doctor", "completions"];
+fn first_of(words: Vec<OsString>) -> OsString {
+    words.into_iter().next().unwrap_or_default()
+}
 
 /// The subcommand that the first word of a command line names; `None`: it is none.
-///
-/// # Errors
-/// A subcommand that is not built.
-pub fn of(word: &OsStr) -> Option<Result<&'static Row, UsageError>> {
-    let name = word.to_str()?;
-    if NOT_BUILT.contains(&name) {
-        return Some(Err(UsageError::new(format!(
-            "'{name}' is not built yet; to run a command of that name write 'cronward -- {name}'"
-        ))));
-    }
-    ROWS.iter().find(|row| row.name == name).map(Ok)
+pub fn of(word: &OsStr) -> Option<&'static Row> {
+    ROWS.iter().find(|row| word == row.name)
 }
 
 impl Row {
@@ -168,17 +242,13 @@ impl Row {
     /// # Errors
     /// Too few or too many words.
     pub fn filled(&self, mut line: Line) -> Result<Subcommand, UsageError> {
-        if self.words.is_some_and(|words| words != line.words.len()) {
+        let (least, most) = self.words;
+        if !(least..=most).contains(&line.words.len()) {
             return Err(UsageError::new(format!("wrong number of words; write '{}'", self.usage)));
         }
         let options = std::mem::take(&mut line.settings);
         Ok(Subcommand { task: (self.task)(line), options })
     }
-}
-
-/// Every word that is a subcommand, or is reserved for one.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    ROWS.iter().map(|row| row.name).chain(NOT_BUILT)
 }
 
 /// The lines of the help of a run that name the subcommands.

@@ -9,12 +9,16 @@ use crate::settings::Takes;
 /// What the help of a run says behind the options.
 pub const AFTER: &str = "\
 Subcommands, as the very first word:
-  status [LABEL]...  show every job: last outcome, streak, alert
+  status [LABEL]...  show every job: last outcome, streak, alert, when it is due next
+  history LABEL      show the runs of a job, with a chart of their durations
   check [LABEL]...   find runs that did not come, died or hang; alert; print as a monitoring plugin
+  wrap [FILE]        print a crontab with its commands wrapped
+  doctor             examine configuration, state, clock, locks and sinks; say what to do
   mute LABEL DUR     hold the notifications of a job back
   forget LABEL       remove all that is remembered of a job
   flush              deliver alerts and recoveries that sinks could not be told of
   drill LABEL        have a job's alert and recovery told for nothing, and see who takes them
+  completions SHELL  print what bash, zsh or fish complete command lines by
 
 Durations are written '90s', '4h' or '1h30m'. An option --kill-after is also read from the variable
 CRONWARD_KILL_AFTER; lists in variables are separated by spaces and quoted as in a shell.

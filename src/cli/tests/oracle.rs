@@ -80,10 +80,9 @@ fn line(matches: &mut ArgMatches, grammar: &Grammar) -> Line {
             (Known::Setting(setting), _) => {
                 line.settings.extend(taken(matches, long).map(|value| (setting, value)));
             }
-            (Known::Json, _) => line.json = matches.get_flag(long),
-            (Known::Confirm, _) => line.confirm = matches.get_flag(long),
-            (Known::Crontab, _) => line.crontabs.extend(taken(matches, long)),
             (Known::Help | Known::Version, _) => {}
+            (_, Takes::Nothing) => line.others.extend(matches.get_flag(long).then(|| (known, "1".into()))),
+            (_, _) => line.others.extend(taken(matches, long).map(|value| (known, value))),
         }
     }
     line.settings.sort_by_key(|(setting, _)| *setting as usize);
