@@ -4,7 +4,7 @@
 use std::fmt;
 
 /// What an option is called inside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Setting {
     /// `--label`
     Label,

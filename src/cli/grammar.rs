@@ -3,7 +3,7 @@
 use crate::settings::{COUNT, Setting, TABLE, Takes};
 
 /// An option that some command line may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Known {
     /// A row of the table.
     Setting(Setting),

@@ -26,8 +26,7 @@ pub struct Line {
     /// The options of the table, in its order; those of a list in the order of typing. A switch has the
     /// value `1`.
     pub settings: Vec<(Setting, OsString)>,
-    /// The options that are no setting of a run, in the order of typing; one that takes nothing has the value
-    /// `1`.
+    /// The options that are no setting of a run, in the same way.
     pub others: Vec<(Known, OsString)>,
     /// The words that are neither an option nor its value.
     pub words: Vec<OsString>,
@@ -39,7 +38,7 @@ impl Line {
         self.others.iter().any(|(typed, _)| *typed == option)
     }
 
-    /// The value of an option; of several the last.
+    /// The value of an option that takes one.
     pub fn value(&self, option: Known) -> Option<OsString> {
         self.values(option).pop()
     }
@@ -82,7 +81,7 @@ pub fn read(mut args: Vec<OsString>, start: usize, grammar: &Grammar) -> Result<
         };
         at += 1;
         match known {
-            Known::Setting(setting) => place(&mut line.settings, setting, value),
+            Known::Setting(setting) => place(&mut line.settings, setting, known, value),
             Known::Help => return Ok(Reading::Help),
             Known::Version => return Ok(Reading::Version),
             Known::Json
@@ -91,7 +90,7 @@ pub fn read(mut args: Vec<OsString>, start: usize, grammar: &Grammar) -> Result<
             | Known::Failed
             | Known::Since
             | Known::Diff
-            | Known::System => line.others.push((known, value)),
+            | Known::System => place(&mut line.others, known, known, value),
         }
     }
     args.drain(..at.min(args.len()));
@@ -183,14 +182,14 @@ fn unknown(word: &str, near: Option<&str>) -> UsageError {
     }
 }
 
-/// Puts an option where it belongs in the order of the table. Of an option that takes one value, the
-/// last counts.
-fn place(settings: &mut Vec<(Setting, OsString)>, setting: Setting, value: OsString) {
-    let behind = settings.partition_point(|(other, _)| *other as usize <= setting as usize);
-    match settings[..behind].last_mut() {
-        Some((same, before)) if *same == setting && !matches!(setting.row().takes, Takes::Many(_)) => {
+/// Puts an option where it belongs in the order of its kind. Of an option that takes one value, the last
+/// counts.
+fn place<K: Copy + Ord>(options: &mut Vec<(K, OsString)>, key: K, known: Known, value: OsString) {
+    let behind = options.partition_point(|(other, _)| *other <= key);
+    match options[..behind].last_mut() {
+        Some((same, before)) if *same == key && !matches!(known.spelling().takes, Takes::Many(_)) => {
             *before = value;
         }
-        Some(_) | None => settings.insert(behind, (setting, value)),
+        Some(_) | None => options.insert(behind, (key, value)),
     }
 }

@@ -41,7 +41,10 @@ fn any_value() -> impl Strategy<Value = OsString> {
 /// Every other time one with a short name, if there is one, so that options meet themselves again.
 fn any_known(grammar: &'static Grammar) -> impl Strategy<Value = Known> {
     let ends = |known: &Known| matches!(known, Known::Help | Known::Version);
-    let all: Vec<_> = grammar.options.iter().copied().filter(|known| !ends(known)).collect();
+    let mut all: Vec<_> = grammar.options.iter().copied().filter(|known| !ends(known)).collect();
+    if all.is_empty() {
+        all = grammar.options.to_vec();
+    }
     let short = all.iter().copied().filter(|known| known.spelling().short.is_some()).collect();
     let short = Some(short).filter(|short: &Vec<_>| !short.is_empty()).unwrap_or_else(|| all.clone());
     prop_oneof![select(all), select(short)]

@@ -85,7 +85,8 @@ fn line(matches: &mut ArgMatches, grammar: &Grammar) -> Line {
             (_, _) => line.others.extend(taken(matches, long).map(|value| (known, value))),
         }
     }
-    line.settings.sort_by_key(|(setting, _)| *setting as usize);
+    line.settings.sort_by_key(|(setting, _)| *setting);
+    line.others.sort_by_key(|(known, _)| *known);
     line.words.extend(taken(matches, WORDS));
     line
 }
