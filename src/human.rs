@@ -20,6 +20,19 @@ pub fn span(span: Duration) -> String {
     }
 }
 
+/// A span of time in one unit, as short as it can be told: `3ms`, `45s`, `31m`, `5h`, `12d`.
+pub fn brief(span: Duration) -> String {
+    let seconds = span.as_secs();
+    match seconds {
+        0 if span.subsec_millis() < 999 => format!("{}ms", span.as_millis()),
+        0 => "1s".to_owned(),
+        1..=99 => format!("{seconds}s"),
+        100..=5_999 => format!("{}m", seconds / 60),
+        6_000..=172_799 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
 /// A size in bytes with one decimal, in powers of 1000: `812 B`, `4.4 GB`.
 pub fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
@@ -87,6 +100,24 @@ mod tests {
             assert_eq!(span(Duration::from_millis(millis)), shown);
         }
         assert_eq!(span(Duration::from_micros(999_900)), "1.00 s");
+    }
+
+    #[test]
+    fn the_shortest_form_has_one_unit_that_says_enough() {
+        for (millis, shown) in [
+            (0, "0ms"),
+            (998, "998ms"),
+            (999, "1s"),
+            (99_999, "99s"),
+            (100_000, "1m"),
+            (5_999_999, "99m"),
+            (6_000_000, "1h"),
+            (172_799_000, "47h"),
+            (172_800_000, "2d"),
+            (86_400_000_000, "1000d"),
+        ] {
+            assert_eq!(brief(Duration::from_millis(millis)), shown);
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod base64;
 mod changes;
 mod cli;
 mod clock;
+mod columns;
 mod config;
 mod crontab;
 mod debts;

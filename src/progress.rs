@@ -45,7 +45,7 @@ impl Progress {
         let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
         let fd = open("/dev/tty", flags, Mode::empty()).ok()?;
         Some(Self {
-            label: line::plain(label),
+            label: crate::columns::plain(label),
             output: Output::new(fd),
             screen: Screen::new(abilities::takes_reports(&variable)),
             last: None,

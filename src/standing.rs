@@ -11,7 +11,7 @@ use crate::expectation::time_max;
 use crate::human;
 use crate::journal::UnderWayNow;
 use crate::outcome::Outcome;
-use crate::plan::Plan;
+use crate::plan::{Expectations, Plan};
 use crate::policy::{History, LastRun};
 use crate::schedule::Schedule;
 
@@ -54,6 +54,18 @@ impl<'a> Expected<'a> {
             max_age: plan.max_age,
             time_max: time_max(&plan.expectations).map(|max| plan.retries.longest(max)),
             start_delay: plan.start_delay,
+        }
+    }
+}
+
+impl Expectations {
+    /// The same, of a run that is put off by so much.
+    pub fn expected(&self, start_delay: Duration) -> Expected<'_> {
+        Expected {
+            schedule: self.schedule.as_ref(),
+            max_age: self.max_age,
+            time_max: time_max(&self.expectations).map(|max| self.retries.longest(max)),
+            start_delay,
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::attend::Attendant;
 use crate::cli::{Subcommand, Task};
 use crate::clock::Timestamp;
 use crate::config;
+use crate::inspect::Page;
 use crate::outcome::Exit;
 use crate::plan::{self, ThisHost};
 use crate::settings::UsageError;
@@ -31,7 +32,14 @@ pub fn perform(subcommand: Subcommand, environment: Vec<OsString>) -> Result<Exi
         Task::Wrap { file, diff, system } => return setup::wrap(file.as_deref(), diff, system, &environment),
         Task::Doctor { json } => return setup::doctor(options, environment, json, now),
         Task::Status { labels, json } => Box::new(move |attendant| {
-            Ok(answer(inspect::status(&attendant.state_dir, &texts(&labels), json, attendant.others(), now)))
+            let request = inspect::StatusRequest { labels: texts(&labels), json };
+            Ok(answer(inspect::status(
+                &request,
+                &attendant.state_dir,
+                attendant.others(),
+                Page::of_stdout(),
+                now,
+            )))
         }),
         Task::History { label, failed, since, json } => Box::new(move |attendant| {
             let request = inspect::HistoryRequest::of(&text(&label), failed, since.as_deref(), json, now)?;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::others;
+use super::{expectations_of, others};
 use crate::attend::{self, Attendant, OfRecord};
 use crate::clock::{Deadline, Timestamp};
 use crate::config::{Given, Levels, Origin};
@@ -245,16 +245,9 @@ fn of_other(user: &str, entry: &Entry, moment: &Moment<'_>) -> Finding {
         Ok(remembered) => remembered,
         Err(why) => return unreadable(&entry.label, Some(user), why.clone()),
     };
-    let options = remembered.plan.iter().flat_map(KeptPlan::options);
-    let given =
-        options.map(|KeptOption { setting, level, text }| Given { origin: Origin::at(setting, level), text });
-    let expectations = plan::Expectations::of(&Levels::of(given.collect()));
-    let expected = Expected {
-        schedule: expectations.schedule.as_ref(),
-        max_age: expectations.max_age,
-        time_max: time_max(&expectations.expectations).map(|max| expectations.retries.longest(max)),
-        start_delay: expectations.start_delay,
-    };
+    let expectations = expectations_of(remembered.plan.as_ref());
+    // Which host it is put off on is not ours to know: as if by the most.
+    let expected = expectations.expected(expectations.start_delay);
     let known = AfterAll::of(remembered, &expected, moment);
     assess(&entry.label, Some(user), &known.known(0), &expected, moment)
 }

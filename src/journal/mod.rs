@@ -54,6 +54,7 @@ pub use owing::{GivenUp, Taken, Telling};
 pub use read::{Entry, Look, OtherUser, Remembered, UnderWayNow, entries, entries_of, entry, runs_since};
 use reading::Reader;
 pub use review::{Amend, Amendment, Reviewed};
+pub use stored::Lasted;
 
 /// The directory of all jobs, in the state directory.
 const JOBS: &str = "jobs";

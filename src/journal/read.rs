@@ -2,29 +2,34 @@
 //! Root looks at what others have written too, and they may have written anything: nothing is followed,
 //! and no more is read than what one user's jobs may need.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
+use std::time::Duration;
 
 use super::kept_plan::{self, KeptPlan};
 use super::locks::{self, Byte};
-use super::stored::{self, Fold};
+use super::stored::{self, Fold, Lasted};
 use super::tail::{self, Condition, LARGEST_WINDOW};
 use super::under_way::Begun;
-use super::{JOBS, JOURNAL, LOCK, fold, under_way};
+use super::{JOBS, JOURNAL, LOCK, fold, under_way, usual};
 use crate::clock::Timestamp;
 use crate::directory::{Access, Directory, Refusal, Unsynced};
 use crate::job::RunId;
 use crate::os_error;
-use crate::outcome::Run;
-use crate::policy::{self, AlertAfter, AlertKey, AlertRule, History, Judged, Judgement};
+use crate::outcome::{Run, Weight};
+use crate::policy::{self, AlertAfter, AlertKey, AlertRule, History, Judged, Judgement, RECENT_MAX};
 use crate::turn::Owed;
 
+/// Fewer jobs are read before threads are started.
+const WORTH_A_THREAD: usize = 200;
 /// How many jobs of another user are looked at.
 const JOBS_OF_OTHERS: usize = 10_000;
 /// How much is read of one journal or plan of another user, in bytes.
 const WINDOW_OF_OTHERS: u64 = 256 * 1024;
 /// How much is read of all state of one other user, in bytes.
 const ALL_OF_OTHERS: u64 = 64 * 1024 * 1024;
+/// How much of a journal is read for the last runs, in bytes: some twenty of them.
+const RECENT_WINDOW: u64 = 16 * 1024;
 /// How much of a journal is read for the runs of some time, in bytes.
 const RUNS_WINDOW: u64 = 1024 * 1024;
 
@@ -50,6 +55,8 @@ pub struct Remembered {
     pub plan: Option<KeptPlan>,
     /// What is owed to its sinks, oldest first.
     pub owed: Vec<Owed>,
+    /// Its last runs, newest last, if they were asked for and as far as the end of its journal goes back.
+    pub recent: Vec<Lasted>,
 }
 
 /// A run that has started and not ended.
@@ -65,6 +72,14 @@ pub struct UnderWayNow {
     pub alive: bool,
 }
 
+impl Remembered {
+    /// How long the job usually takes: the median of its successes among the recent runs.
+    pub fn usual_duration(&self) -> Option<Duration> {
+        let successes = self.recent.iter().filter(|run| run.outcome.weight() == Weight::Success);
+        usual::median(successes.filter_map(|run| run.wall_time).collect())
+    }
+}
+
 impl UnderWayNow {
     pub(super) fn of(begun: &Begun, alive: bool) -> Self {
         Self { id: begun.id, started_at: begun.started_at, pid: begun.pid, alive }
@@ -78,6 +93,8 @@ pub enum Look {
     Histories,
     /// Plans, too.
     Plans,
+    /// And how the last runs have ended.
+    RecentRuns,
 }
 
 /// Another user, by the password file.
@@ -148,7 +165,7 @@ fn read_all(
     state: Result<Directory, Refusal>,
     look: Look,
     now: Timestamp,
-    mut budget: Budget,
+    budget: Budget,
 ) -> Result<Vec<Entry>, String> {
     let jobs = match state.and_then(|state| state.subdirectory(JOBS)) {
         Ok(jobs) => jobs,
@@ -158,10 +175,23 @@ fn read_all(
     let cannot = |why: &str| format!("'{}' cannot be read: {why}", jobs.path().display());
     let host = nix::unistd::gethostname().unwrap_or_default();
     let host = under_way::plain_host(&host.to_string_lossy());
-    let mut entries = Vec::new();
-    for name in jobs.names(budget.jobs).map_err(|error| cannot(&os_error::words(error)))? {
-        entries.push(one(&jobs, &name, &host, look, now, &mut budget));
-    }
+    let names = jobs.names(budget.jobs).map_err(|error| cannot(&os_error::words(error)))?;
+    let read = |names: &[String], mut budget: Budget| -> Vec<Entry> {
+        names.iter().map(|name| one(&jobs, name, &host, look, now, &mut budget)).collect()
+    };
+    let mut entries = match budget.left {
+        // A share for each processor, if there is work for them.
+        u64::MAX if names.len() >= WORTH_A_THREAD => {
+            let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+            let share = names.len().div_ceil(processors).max(1);
+            std::thread::scope(|scope| {
+                let shares = names.chunks(share).map(|names| scope.spawn(|| read(names, Budget::OWN)));
+                let threads: Vec<_> = shares.collect();
+                threads.into_iter().filter_map(|thread| thread.join().ok()).flatten().collect()
+            })
+        }
+        _ => read(&names, budget),
+    };
     entries.sort_by(|one, other| one.label.cmp(&other.label));
     Ok(entries)
 }
@@ -189,7 +219,7 @@ fn read_job(
     let fail = |why: &str| format!("'{}' {why}", path.display());
     let plan = match look {
         Look::Histories => None,
-        Look::Plans => kept_plan::read_within(&directory, budget.window).ok().flatten(),
+        Look::Plans | Look::RecentRuns => kept_plan::read_within(&directory, budget.window).ok().flatten(),
     };
     let (size, journal) = match directory.file(JOURNAL, Access::Read, &mut Unsynced::new()) {
         Ok(journal) => {
@@ -198,13 +228,19 @@ fn read_job(
         }
         Err(refusal) if refusal.is_absence() => {
             let history = History::default();
-            let nothing = Remembered { history, under_way: Vec::new(), plan, owed: Vec::new() };
+            let nothing =
+                Remembered { history, under_way: Vec::new(), plan, owed: Vec::new(), recent: Vec::new() };
             return Ok((String::new(), nothing));
         }
         Err(refusal) => return Err(in_words(refusal)),
     };
     let window = budget.take(size).map_err(|why| fail(&format!("is not read: {why}")))?;
-    let tail = tail::read_within(&journal, size, window).map_err(|error| fail(&os_error::words(error)))?;
+    let first = match look {
+        Look::Histories | Look::Plans => tail::FIRST_WINDOW,
+        Look::RecentRuns => RECENT_WINDOW,
+    };
+    let (tail, bytes) =
+        tail::read_within(&journal, size, first, window).map_err(|error| fail(&os_error::words(error)))?;
     match tail.condition {
         Condition::Sound => {}
         Condition::Corrupt => return Err(fail("is corrupt; the next run will put it aside")),
@@ -225,7 +261,12 @@ fn read_job(
     }
     let history = fold.history();
     let owed = fold.owed.iter().filter_map(stored::Owed::to_owed).collect();
-    Ok((fold.label, Remembered { history, under_way, plan, owed }))
+    let mut recent = match look {
+        Look::Histories | Look::Plans => Vec::new(),
+        Look::RecentRuns => stored::ended(&bytes).take(RECENT_MAX).collect(),
+    };
+    recent.reverse();
+    Ok((fold.label, Remembered { history, under_way, plan, owed, recent }))
 }
 
 /// The runs of one's own job that ended after a moment, from start to end, newest first, as far as the

@@ -22,7 +22,8 @@ use crate::policy;
 use crate::sys::process::PID_DIGITS;
 pub(super) use end::End;
 pub(super) use owed::Owed;
-pub(super) use scan::{runs, successes};
+pub use scan::Lasted;
+pub(super) use scan::{ended, runs, successes};
 pub(super) use words::Id;
 use words::{Letters, Totals, Word};
 

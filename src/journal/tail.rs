@@ -53,21 +53,26 @@ pub(super) enum Condition {
 /// # Errors
 /// Those of pread(2).
 pub(super) fn read(file: &OwnedFd, size: u64) -> nix::Result<Tail> {
-    read_within(file, size, LARGEST_WINDOW)
+    read_within(file, size, FIRST_WINDOW, LARGEST_WINDOW).map(|(tail, _)| tail)
 }
 
-/// The same, but of at most `largest` bytes.
+/// The same, but of at least `first` bytes and at most `largest`; and these bytes.
 ///
 /// # Errors
 /// Those of pread(2).
-pub(super) fn read_within(file: &OwnedFd, size: u64, largest: u64) -> nix::Result<Tail> {
-    let mut window = FIRST_WINDOW;
+pub(super) fn read_within(
+    file: &OwnedFd,
+    size: u64,
+    first: u64,
+    largest: u64,
+) -> nix::Result<(Tail, Vec<u8>)> {
+    let mut window = first.min(largest);
     loop {
         let from = size.saturating_sub(window);
         let bytes = read_range(file, from, size)?;
         match scan(&bytes, from) {
-            Ok(tail) => return Ok(tail),
-            Err(tail) if window >= largest => return Ok(tail),
+            Ok(tail) => return Ok((tail, bytes)),
+            Err(tail) if window >= largest => return Ok((tail, bytes)),
             Err(_) => window = (window * 4).min(largest),
         }
     }

@@ -38,7 +38,7 @@ pub(super) fn usual(journal: &OwnedFd) -> Option<Duration> {
 }
 
 /// The one in the middle; of an even number the mean of the two.
-fn median(mut times: Vec<Duration>) -> Option<Duration> {
+pub(super) fn median(mut times: Vec<Duration>) -> Option<Duration> {
     times.sort_unstable();
     let upper = *times.get(times.len() / 2)?;
     let lower = times[(times.len() - 1) / 2];

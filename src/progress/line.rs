@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::columns::{cut, width};
 use crate::human;
 
 /// What stands between the label and the rest.
@@ -30,14 +31,14 @@ fn over(elapsed: Duration, usual: Duration) -> Option<Duration> {
     elapsed.checked_sub(usual).filter(|over| over.as_secs() > 0)
 }
 
-/// The status line, at most `columns` wide; with fewer columns it says less. `label` is [`plain`].
+/// The status line, at most `columns` wide; with fewer columns it says less. `label` is [`crate::columns::plain`].
 pub(super) fn line(label: &str, elapsed: Duration, usual: Option<Duration>, columns: u16) -> String {
     let columns = usize::from(columns);
     let all = facts(elapsed, usual);
     let label_min = width(label).clamp(1, LABEL_MIN);
     let with_label = all.iter().find_map(|facts| {
         let room = columns.checked_sub(width(facts) + GAP.len())?;
-        (room >= label_min && !label.is_empty()).then(|| cut(label, room) + GAP + facts)
+        (room >= label_min && !label.is_empty()).then(|| cut(label, room, CUT).into_owned() + GAP + facts)
     });
     let without = || all.iter().find(|facts| width(facts) <= columns).cloned();
     let mut text = with_label.or_else(without).unwrap_or_default();
@@ -90,47 +91,12 @@ fn about(span: Duration) -> String {
     }
 }
 
-/// A label without what a terminal would obey, or what has no width of its own and may turn the order of
-/// the others round: control characters, and the format characters of General Punctuation.
-pub(super) fn plain(label: &str) -> String {
-    let obeyed = |character: char| {
-        character.is_control()
-            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    label.chars().filter(|&character| !obeyed(character)).collect()
-}
-
-/// The first characters of a label, in at most so many columns; at least [`LABEL_MIN`] of them, or it fits.
-fn cut(label: &str, columns: usize) -> String {
-    if width(label) <= columns {
-        return label.to_owned();
-    }
-    let mut left = columns.saturating_sub(CUT.len());
-    let fits = |character: &char| {
-        let room = left.checked_sub(width_of(*character));
-        left = room.unwrap_or(0);
-        room.is_some()
-    };
-    let mut text: String = label.chars().take_while(fits).collect();
-    text.push_str(CUT);
-    text
-}
-
-fn width(text: &str) -> usize {
-    text.chars().map(width_of).sum()
-}
-
-/// Columns that a character takes at most. Nothing below the Hangul Jamo is wide (UAX 11); of what is
-/// above, much is not, but a line that comes out too short does no harm.
-fn width_of(character: char) -> usize {
-    if character < '\u{1100}' { 1 } else { 2 }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::columns::plain;
 
     const fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
@@ -195,18 +161,6 @@ mod tests {
     #[test]
     fn a_label_that_is_nothing_but_controls_is_left_out() {
         assert_eq!(line(&plain("\u{1b}\u{7}"), seconds(3), None, 80), "3s");
-    }
-
-    #[test]
-    fn labels_lose_what_a_terminal_would_obey() {
-        assert_eq!(plain("a\u{1b}[2Jb\n\u{9b}c\u{202e}d"), "a[2Jbcd");
-        assert_eq!(plain("Größe 日本"), "Größe 日本");
-    }
-
-    #[test]
-    fn a_wide_character_is_not_cut_in_half() {
-        assert_eq!(cut("日本語日本語", 7), "日本..");
-        assert_eq!(cut("日本語", 6), "日本語");
     }
 
     proptest! {

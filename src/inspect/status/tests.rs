@@ -8,16 +8,23 @@ use std::ffi::OsStr;
 use std::fs;
 use std::time::Duration;
 
-use crate::outcome::Run;
+use crate::outcome::{Outcome, Run};
 use crate::policy::History;
 
+/// Without end, without colours.
+const PAGE: Page = Page { columns: None, colours: false, unicode: false };
+
+fn asked(home: &Home, labels: &[&str], json: bool) -> Result<String, String> {
+    let request = StatusRequest { labels: labels.iter().map(|&label| label.to_owned()).collect(), json };
+    status(&request, &home.state_dir().unwrap(), None, PAGE, Timestamp::now())
+}
+
 fn shown(home: &Home) -> String {
-    status(&home.state_dir().unwrap(), &[], false, None, Timestamp::now()).unwrap()
+    asked(home, &[], false).unwrap()
 }
 
 fn listed(home: &Home) -> Value {
-    serde_json::from_str(&status(&home.state_dir().unwrap(), &[], true, None, Timestamp::now()).unwrap())
-        .unwrap()
+    serde_json::from_str(&asked(home, &[], true).unwrap()).unwrap()
 }
 
 fn label(text: &str) -> Label {
@@ -45,7 +52,7 @@ fn a_failing_job_is_shown_with_its_streak_and_alert() {
     assert_eq!((&job["label"], &job["outcome"]), (&"db/backup".into(), &"failed".into()));
     assert_eq!((&job["consecutive_failures"], &job["duration_ms"]), (&2.into(), &100.0.into()));
     assert_eq!(job["alert"]["failures"], 2);
-    for absent in ["error", "running", "last_success", "started_at"] {
+    for absent in ["error", "running", "last_success", "next_due", "usual_duration_ms"] {
         assert!(job.get(absent).is_none(), "{absent}: {job}");
     }
 }
@@ -59,7 +66,7 @@ fn columns_are_aligned() {
     let text = shown(&home);
     let column = |line: &str, word: &str| line.find(word).map(|at| line[..at].chars().count());
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines.len(), 3);
+    assert_eq!(lines.len(), 5, "two jobs under their headings, and what matters of them");
     let outcome = column(lines[0], "OUTCOME");
     assert_eq!(column(lines[1], "ok"), outcome, "{text}");
     assert_eq!(column(lines[2], "failed"), outcome, "{text}");
@@ -101,11 +108,9 @@ fn only_the_named_jobs_are_shown_and_an_unknown_one_is_an_error() {
     home.play(Outcome::Ok);
     home.label = label("other");
     home.play(Outcome::Ok);
-    let only =
-        status(&home.state_dir().unwrap(), &["other".to_owned()], false, None, Timestamp::now()).unwrap();
+    let only = asked(&home, &["other"], false).unwrap();
     assert_eq!(only.lines().count(), 2);
-    let unknown =
-        status(&home.state_dir().unwrap(), &["a\nb".to_owned()], false, None, Timestamp::now()).unwrap_err();
+    let unknown = asked(&home, &["a\nb"], false).unwrap_err();
     assert!(unknown.starts_with("no run of 'a\\nb' is on record"), "{unknown}");
 }
 
@@ -137,11 +142,4 @@ fn late_ends_are_counted_before_anybody_folds_them_in() {
         home.by_rules(&judge, |rules| holder.commit(&ended(Outcome::Failed), &command, deadline, rules));
     });
     assert!(shown(&home).contains("3 failures"), "{}", shown(&home));
-}
-
-#[test]
-fn a_time_that_is_yet_to_come_is_said_to_be() {
-    let now = Timestamp::from_millis(5_000);
-    assert_eq!(ago(now, Timestamp::from_millis(2_000)), "3.00 s ago");
-    assert_eq!(ago(now, Timestamp::from_millis(9_000)), "in the future");
 }

@@ -269,7 +269,7 @@ proptest! {
     #[test]
     fn no_label_makes_a_line_that_does_not_fit(label in "[\\PC\u{300}日ｗ😀﷽]{0,60}", columns in 2..90_u16) {
         let (elapsed, usual) = (Duration::from_secs(723), Duration::from_secs(1_850));
-        let line = line::line(&line::plain(&label), elapsed, Some(usual), columns - 1);
+        let line = line::line(&crate::columns::plain(&label), elapsed, Some(usual), columns - 1);
         let mut terminal = Terminal::new(4, columns);
         terminal.job(&line);
         prop_assert_eq!(terminal.parser.screen().cursor_position().0, 0, "{}", line);
