@@ -21,7 +21,7 @@ use crate::turn::{AlertTurn, TurnCause, TurnKind, UnderWay};
 #[cfg(feature = "http")]
 pub use audience::reason_in_words;
 pub use audience::{Audience, changes_for, command_for, end_of_output, reason_for, words_for};
-pub use event::{event_json, millis};
+pub use event::{event_json, millis, runs_json};
 pub use measure::{Measurement, MetricKind, Tagged, measurements, value_tags};
 
 /// One thing that sinks are told, with an identity of its own.

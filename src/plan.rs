@@ -28,6 +28,7 @@ pub use host::{Host, ThisHost};
 pub use resolve::{Expectations, label, longest_start_delay, resolve, span_to_mute};
 pub use retries::RetryRule;
 pub use state_dir::{state_dir_of, state_dir_to_read};
+pub use values::duration;
 
 /// One invocation, decided.
 #[derive(Debug)]

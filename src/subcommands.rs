@@ -43,7 +43,7 @@ pub fn perform(subcommand: Subcommand, environment: Vec<OsString>) -> Result<Exi
         }),
         Task::History { label, failed, since, json } => Box::new(move |attendant| {
             let request = inspect::HistoryRequest::of(&text(&label), failed, since.as_deref(), json, now)?;
-            Ok(answer(inspect::history(&request, attendant, now)))
+            Ok(answer(inspect::history(&request, &attendant.state_dir, Page::of_stdout(), now)))
         }),
         Task::Check { labels, json, crontabs } => {
             without_state = UNKNOWN;

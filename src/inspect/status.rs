@@ -16,6 +16,7 @@ use crate::journal::{Entry, Look, entries};
 use crate::plan::Host;
 use crate::standing::Moment;
 use job::Job;
+pub(super) use job::Outlook;
 use json::JobFields;
 
 /// What is asked.

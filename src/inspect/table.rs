@@ -98,6 +98,14 @@ impl Table {
         Self { columns, rows }
     }
 
+    /// The same without the column of this heading.
+    pub fn without(mut self, heading: &str) -> Self {
+        if let Some(at) = self.columns.iter().position(|column| column.heading == heading) {
+            self.leave_out(at);
+        }
+        self
+    }
+
     /// Whether nothing of it has to be cut or left out on a page.
     pub fn fits(&self, page: Page) -> bool {
         page.columns.is_none_or(|limit| total(&self.natural_widths()) <= limit)

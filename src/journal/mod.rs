@@ -18,6 +18,7 @@ mod overlap;
 mod owing;
 mod read;
 mod reading;
+mod records;
 mod reports;
 mod review;
 mod stored;
@@ -51,10 +52,14 @@ pub use kept_plan::{KeptOption, KeptPlan};
 use locks::Byte;
 pub use overlap::{Claim, OverlapLock};
 pub use owing::{GivenUp, Taken, Telling};
-pub use read::{Entry, Look, OtherUser, Remembered, UnderWayNow, entries, entries_of, entry, runs_since};
+pub use read::{
+    Entry, Look, OtherUser, Remembered, UnderWayNow, entries, entries_of, entry, is_on_record, runs_since,
+};
 use reading::Reader;
+pub use records::{Record, RunOnRecord, records};
 pub use review::{Amend, Amendment, Reviewed};
 pub use stored::Lasted;
+pub use usual::median;
 
 /// The directory of all jobs, in the state directory.
 const JOBS: &str = "jobs";

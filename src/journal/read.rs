@@ -89,11 +89,9 @@ impl UnderWayNow {
 /// What is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Look {
-    /// Histories alone.
-    Histories,
-    /// Plans, too.
+    /// Histories and plans.
     Plans,
-    /// And how the last runs have ended.
+    /// How the last runs have ended, too.
     RecentRuns,
 }
 
@@ -146,6 +144,21 @@ pub fn entries_of(
     now: Timestamp,
 ) -> Result<Vec<Entry>, String> {
     read_all(Directory::open_below(base, below, user.id), look, now, Budget::OF_OTHERS)
+}
+
+/// Whether there is a job of one's own, by the name of its directory.
+///
+/// # Errors
+/// In words: why the state directory cannot be read.
+pub fn is_on_record(state_dir: &Path, name: &str) -> Result<bool, String> {
+    let job = Directory::open(state_dir)
+        .and_then(|state| state.subdirectory(JOBS))
+        .and_then(|jobs| jobs.subdirectory(name));
+    match job {
+        Ok(_) => Ok(true),
+        Err(refusal) if refusal.is_absence() => Ok(false),
+        Err(refusal) => Err(refusal.to_string()),
+    }
 }
 
 /// One job of one's own, by the name of its directory, with its plan.
@@ -217,10 +230,7 @@ fn read_job(
     let directory = jobs.subdirectory(name).map_err(in_words)?;
     let path = directory.path_of(JOURNAL);
     let fail = |why: &str| format!("'{}' {why}", path.display());
-    let plan = match look {
-        Look::Histories => None,
-        Look::Plans | Look::RecentRuns => kept_plan::read_within(&directory, budget.window).ok().flatten(),
-    };
+    let plan = kept_plan::read_within(&directory, budget.window).ok().flatten();
     let (size, journal) = match directory.file(JOURNAL, Access::Read, &mut Unsynced::new()) {
         Ok(journal) => {
             let found = nix::sys::stat::fstat(&journal).map_err(|error| fail(&os_error::words(error)))?;
@@ -236,7 +246,7 @@ fn read_job(
     };
     let window = budget.take(size).map_err(|why| fail(&format!("is not read: {why}")))?;
     let first = match look {
-        Look::Histories | Look::Plans => tail::FIRST_WINDOW,
+        Look::Plans => tail::FIRST_WINDOW,
         Look::RecentRuns => RECENT_WINDOW,
     };
     let (tail, bytes) =
@@ -262,7 +272,7 @@ fn read_job(
     let history = fold.history();
     let owed = fold.owed.iter().filter_map(stored::Owed::to_owed).collect();
     let mut recent = match look {
-        Look::Histories | Look::Plans => Vec::new(),
+        Look::Plans => Vec::new(),
         Look::RecentRuns => stored::ended(&bytes).take(RECENT_MAX).collect(),
     };
     recent.reverse();

@@ -23,7 +23,7 @@ use crate::sys::process::PID_DIGITS;
 pub(super) use end::End;
 pub(super) use owed::Owed;
 pub use scan::Lasted;
-pub(super) use scan::{ended, runs, successes};
+pub(super) use scan::{Recorded, ended, recorded, runs, successes};
 pub(super) use words::Id;
 use words::{Letters, Totals, Word};
 

@@ -37,8 +37,8 @@ pub(super) fn usual(journal: &OwnedFd) -> Option<Duration> {
     }
 }
 
-/// The one in the middle; of an even number the mean of the two.
-pub(super) fn median(mut times: Vec<Duration>) -> Option<Duration> {
+/// The one in the middle; of an even number the mean of the two, of none none.
+pub fn median(mut times: Vec<Duration>) -> Option<Duration> {
     times.sort_unstable();
     let upper = *times.get(times.len() / 2)?;
     let lower = times[(times.len() - 1) / 2];

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::audience::{Audience, changes_for, words_for};
 use super::{Cause, News, Notice};
+use crate::outcome::Run;
 use crate::plan::JobFacts;
 use crate::policy::Alert;
 use run::RunFields;
@@ -23,6 +24,13 @@ pub fn event_json(notice: &Notice, audience: Audience) -> String {
     let event = Event::of(notice, audience);
     // Strings, numbers and maps with string keys always serialize.
     serde_json::to_string(&event).unwrap_or_default()
+}
+
+/// Runs as they are on record, each with the words of its command, as a JSON array of objects with the fields of
+/// `run.finished`, without a newline: for whoever may read the journal.
+pub fn runs_json<'a>(runs: impl Iterator<Item = (&'a Run, &'a [String])>) -> String {
+    let fields: Vec<RunFields<'a>> = runs.map(|(run, argv)| RunFields::recorded(run, argv)).collect();
+    serde_json::to_string(&fields).unwrap_or_default()
 }
 
 #[derive(Serialize)]

@@ -192,6 +192,16 @@ impl<'a> End<'a> {
         self.run.0
     }
 
+    /// The words of the command, as text.
+    pub(in crate::journal) fn argv(&self) -> Vec<String> {
+        self.argv.iter().map(|word| word.to_string()).collect()
+    }
+
+    /// What became of the alert by it.
+    pub(in crate::journal) fn turned(&self) -> Option<TurnKind> {
+        TurnKind::parse(&self.verdict)
+    }
+
     /// The alert that the world was told is open from this run on.
     pub(in crate::journal) fn opened(&self) -> Option<crate::policy::Alert> {
         let opened = self.verdict == Verdict::Opened.as_str();

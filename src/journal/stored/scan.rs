@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::VERSION;
 use super::parts::duration;
 use super::words::Word;
+use super::{End, VERSION};
 use crate::clock::Timestamp;
 use crate::outcome::{Outcome, Weight};
 
@@ -47,6 +47,44 @@ pub(in crate::journal) fn runs(lines: &[u8]) -> Vec<(Timestamp, Timestamp)> {
     let ended = newest_first(lines).filter_map(|line| serde_json::from_slice::<EndedOnly>(line).ok());
     let took = ended.flat_map(|line| line.end.into_iter().chain(line.lost.into_iter().rev()));
     took.map(|run| (Timestamp::from_millis(run.started_at), Timestamp::from_millis(run.ended_at))).collect()
+}
+
+#[derive(Deserialize)]
+struct RemarkOnly {
+    at: i64,
+    what: String,
+    #[serde(default)]
+    verdict: String,
+}
+
+#[derive(Deserialize)]
+struct RecordedOnly {
+    v: u32,
+    #[serde(default)]
+    lost: Vec<End<'static>>,
+    end: Option<End<'static>>,
+    remark: Option<RemarkOnly>,
+}
+
+/// What a line has put on record.
+#[derive(Default)]
+pub(in crate::journal) struct Recorded {
+    /// Ends of runs, oldest first.
+    pub(in crate::journal) ends: Vec<End<'static>>,
+    /// Something that was noticed: when, what, and its verdict.
+    pub(in crate::journal) remark: Option<(Timestamp, String, String)>,
+}
+
+/// All that a line has put on record; nothing, if it cannot be read.
+pub(in crate::journal) fn recorded(line: &[u8]) -> Recorded {
+    let Some(line) = serde_json::from_slice::<RecordedOnly>(line).ok().filter(|line| line.v == VERSION)
+    else {
+        return Recorded::default();
+    };
+    let mut ends = line.lost;
+    ends.extend(line.end);
+    let remark = line.remark.map(|remark| (Timestamp::from_millis(remark.at), remark.what, remark.verdict));
+    Recorded { ends, remark }
 }
 
 /// How a run ended and how long it took, and nothing else of its end.

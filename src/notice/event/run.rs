@@ -199,6 +199,32 @@ impl<'a> RunFields<'a> {
 
     pub(super) fn finished(job: &'a JobFacts, finished: &'a Finished, audience: Audience) -> Self {
         let run = &finished.run;
+        let reason = |attempt: &'a Attempt| reason_in_words(job, attempt.reason.as_deref(), audience);
+        Self {
+            earlier_attempts: run.earlier.iter().map(|one| AttemptFields::of(one, reason(one))).collect(),
+            reason: reason_for(job, run, audience),
+            tags: TagMap { of_job: &job.tags, reported: &run.report.tags },
+            output: OutputFields::of(job, run, audience),
+            consecutive_failures: finished.history.as_ref().map(|h| h.failures_in_a_row),
+            ..Self::of_run(run)
+        }
+        .with_argv(job, audience)
+    }
+
+    /// What is on record of a run, for whoever may read all of that.
+    pub(super) fn recorded(run: &'a Run, argv: &'a [String]) -> Self {
+        let reason = |attempt: &'a Attempt| attempt.reason.as_deref().map(Cow::Borrowed);
+        Self {
+            earlier_attempts: run.earlier.iter().map(|one| AttemptFields::of(one, reason(one))).collect(),
+            reason: run.reason.as_deref().map(Cow::Borrowed),
+            tags: TagMap { of_job: &[], reported: &run.report.tags },
+            argv: (!argv.is_empty()).then(|| argv.iter().map(|word| Cow::Borrowed(&word[..])).collect()),
+            ..Self::of_run(run)
+        }
+    }
+
+    /// What an audience is not asked for.
+    fn of_run(run: &'a Run) -> Self {
         Self {
             run_id: run.id.to_string(),
             parent_run_id: run.parent.map(|id| id.to_string()),
@@ -207,22 +233,16 @@ impl<'a> RunFields<'a> {
             ended_at: run.ended_at.map(|at| at.to_string()),
             duration_ms: run.wall_time.map(millis),
             attempts: (run.attempts > 0).then_some(run.attempts),
-            earlier_attempts: run.earlier.iter().map(|one| AttemptFields::of(job, one, audience)).collect(),
             outcome: Some(run.outcome.as_str()),
             ending: EndingFields::of(run.end.ending()),
             timed_out: run.timed_out.then_some(true),
             forwarded_signal: run.forwarded_signal.map(|signal| signal.to_string()),
-            reason: reason_for(job, run, audience),
             usage: run.usage.as_ref().map(UsageFields::of),
-            tags: TagMap { of_job: &job.tags, reported: &run.report.tags },
             custom: ValueMap(&run.report.values),
             produced: run.produced.first().map(ProducedFields::of),
             also_produced: run.produced.iter().skip(1).map(ProducedFields::of).collect(),
-            output: OutputFields::of(job, run, audience),
-            consecutive_failures: finished.history.as_ref().map(|h| h.failures_in_a_row),
             ..Self::default()
         }
-        .with_argv(job, audience)
     }
 
     fn with_argv(mut self, job: &'a JobFacts, audience: Audience) -> Self {
@@ -285,13 +305,13 @@ impl EndingFields {
 }
 
 impl<'a> AttemptFields<'a> {
-    fn of(job: &JobFacts, attempt: &'a Attempt, audience: Audience) -> Self {
+    fn of(attempt: &'a Attempt, reason: Option<Cow<'a, str>>) -> Self {
         Self {
             started_at: attempt.started_at.to_string(),
             duration_ms: millis(attempt.wall_time),
             outcome: attempt.outcome.as_str(),
             ending: EndingFields::of(Some(attempt.ending)),
-            reason: reason_in_words(job, attempt.reason.as_deref(), audience),
+            reason,
         }
     }
 }

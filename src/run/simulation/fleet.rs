@@ -194,7 +194,7 @@ impl Host {
 
     fn owes_nothing(&self) -> bool {
         let state = self.root.path().join("state");
-        let entries = journal::entries(&state, Look::Histories, Timestamp::now()).unwrap();
+        let entries = journal::entries(&state, Look::Plans, Timestamp::now()).unwrap();
         let is_paid = |entry: &journal::Entry| entry.remembered.as_ref().is_ok_and(|of| of.owed.is_empty());
         entries.len() == self.jobs.len() && entries.iter().all(is_paid) && !state.join("owed").exists()
     }
