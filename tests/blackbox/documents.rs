@@ -44,8 +44,9 @@ fn every_option_of_the_help_is_in_the_manual_and_no_other() {
 }
 
 /// The subcommands, and the sections of the manual that have their options.
-const SUBCOMMANDS: [(&str, &[&str]); 6] = [
+const SUBCOMMANDS: [(&str, &[&str]); 7] = [
     ("status", &["SUBCOMMANDS", "STATUS"]),
+    ("history", &["SUBCOMMANDS", "HISTORY"]),
     ("check", &["SUBCOMMANDS", "CHECK"]),
     ("mute", &["SUBCOMMANDS", "MUTE AND FORGET"]),
     ("forget", &["SUBCOMMANDS", "MUTE AND FORGET"]),
@@ -101,6 +102,27 @@ fn the_fields_and_the_performance_data_of_check_are_those_of_the_manual() {
     let data = text.split('|').skip(1).flat_map(|part| part.lines().flat_map(|line| line.split(' ')));
     let names = data.filter_map(|word| word.split_once('=')).map(|(name, _)| name.trim_end_matches('\''));
     assert_eq!(MANUAL.items(&["CHECK"], "Cm"), names.map(str::to_owned).collect(), "{ran}");
+}
+
+#[test]
+fn the_fields_of_status_are_those_of_the_manual() {
+    let host = Host::new();
+    host.wrap(&["-l", "late", "--schedule", "30 2 * * *", "--max-age", "1d"], "true").run();
+    host.age(std::time::Duration::from_secs(2 * 24 * 3600));
+    host.wrap(&["-l", "failing", "--schedule", "30 2 * * *"], "false").run();
+    host.cronward(["mute", "failing", "1h"]).run();
+    let ready = host.fifo("ready");
+    let running = host.wrap(&["-l", "running"], "echo >ready; exec sleep 60").start();
+    ready.line();
+    let listed = host.status();
+    running.signal(nix::libc::SIGTERM);
+    running.wait();
+    let jobs = listed.as_array().expect("a list").iter();
+    let mut fields: BTreeSet<String> =
+        jobs.flat_map(|job| job.as_object().expect("an object").keys().cloned()).collect();
+    // Only root has the one, of the jobs of others, and only damage the other.
+    fields.extend(["user", "error"].map(str::to_owned));
+    assert_eq!(MANUAL.marked(&["STATUS"], "Va"), fields);
 }
 
 #[test]

@@ -42,6 +42,7 @@ mod piped;
 mod quiet;
 mod redaction;
 mod retries;
+mod screens;
 mod signals;
 mod sinks;
 #[cfg(feature = "http")]

@@ -17,17 +17,14 @@ fn ago(seconds: u64) -> Timestamp {
 /// A run that began so many hours ago and ended in this way after so many seconds.
 fn run(outcome: Outcome, hours: u64, seconds: u64) -> Run {
     let started_at = ago(hours * 3600);
-    let ending = match outcome {
-        Outcome::Signaled => Ending::Killed { signal: Signal::KILL, core_dumped: false },
-        Outcome::Ok => Ending::Exited(0),
-        _ => Ending::Exited(1),
-    };
-    let reason = match outcome {
-        Outcome::Signaled => {
-            Some("killed by SIGKILL: out of memory (the kernel's OOM killer ran in this cgroup)")
-        }
-        Outcome::Ok => None,
-        _ => Some("exited with 1"),
+    let exited = |code| Ending::Exited(code);
+    let (ending, reason) = if outcome == Outcome::Signaled {
+        let why = "killed by SIGKILL: out of memory (the kernel's OOM killer ran in this cgroup)";
+        (Ending::Killed { signal: Signal::KILL, core_dumped: false }, Some(why))
+    } else if outcome.weight() == Weight::Success {
+        (exited(0), None)
+    } else {
+        (exited(1), Some("exited with 1"))
     };
     Run {
         started_at,
@@ -56,8 +53,7 @@ fn records() -> Vec<Record> {
 
 fn shown(page: Page) -> String {
     let records = records();
-    let mut history = History::default();
-    history.alert = Some(Alert {
+    let alert = Some(Alert {
         id: RunId::new(),
         key: AlertKey::of_one_host("db1/pg-backup"),
         opened_at: ago(5 * 3600),
@@ -65,6 +61,7 @@ fn shown(page: Page) -> String {
         failures: 2,
         counted: None,
     });
+    let history = History { alert, ..History::default() };
     let lasted = Lasted { outcome: Outcome::Ok, wall_time: Some(Duration::from_secs(1_880)) };
     let run = UnderWayNow { id: RunId::new(), started_at: ago(310), pid: 4711, alive: true };
     let remembered =
