@@ -1,7 +1,11 @@
 //! The manual, the schema and the examples against the binary: what it has is documented, and what is
 //! documented it has. Names are taken from what it prints, sends and records, not from its source.
 
+mod backups;
 mod examples;
+// Their sinks are reached over HTTP.
+#[cfg(feature = "http")]
+mod fleet;
 mod manual;
 mod monitoring;
 mod prometheus;
