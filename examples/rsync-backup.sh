@@ -9,6 +9,8 @@ source=$1
 directory=$2
 day=$(date +%Y-%m-%d)
 
+# A source that is not there would be a 23, and its copy an empty directory.
+ls -d -- "$source/" >/dev/null
 # The path of a link is from where the copy is; without a copy of before, everything is copied.
 before=
 [ ! -e "$directory/latest" ] || before=--link-dest=../latest

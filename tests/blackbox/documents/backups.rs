@@ -81,17 +81,21 @@ fn a_snapshot_of_restic_without_some_files_is_a_warning_and_without_one_nothing_
 /// <https://borgbackup.readthedocs.io/en/stable/usage/general.html>, "Return codes".
 #[test]
 fn a_warning_of_borg_is_one_by_old_and_by_new_codes_and_an_error_ends_the_script() {
-    let line = line_of("borg-backup.sh");
+    // As in its head, of directories that every host has.
+    let line = line_of("borg-backup.sh").replace("/etc /srv", "/etc /usr");
     let host = host_for("borg-backup.sh", "borg");
     const ALL: &[&str] = &["create", "prune", "compact"];
     for night in [
         Night { codes: &[], status: 0, outcome: "ok", taken: ALL },
         Night { codes: &[("create", 1)], status: 1, outcome: "warning", taken: ALL },
         Night { codes: &[("create", 100)], status: 100, outcome: "warning", taken: ALL },
-        Night { codes: &[("create", 127)], status: 127, outcome: "warning", taken: ALL },
+        Night { codes: &[("create", 123)], status: 123, outcome: "warning", taken: ALL },
         Night { codes: &[("create", 2)], status: 2, outcome: "failed", taken: &["create"] },
         Night { codes: &[("create", 99)], status: 99, outcome: "failed", taken: &["create"] },
         Night { codes: &[("create", 128)], status: 128, outcome: "failed", taken: &["create"] },
+        // What a shell says of a program that it cannot start.
+        Night { codes: &[("create", 126)], status: 126, outcome: "failed", taken: &["create"] },
+        Night { codes: &[("create", 127)], status: 127, outcome: "failed", taken: &["create"] },
         // The first warning is the one that is told of.
         Night { codes: &[("create", 107), ("prune", 1)], status: 107, outcome: "warning", taken: ALL },
         Night { codes: &[("compact", 1)], status: 1, outcome: "warning", taken: ALL },
@@ -99,6 +103,16 @@ fn a_warning_of_borg_is_one_by_old_and_by_new_codes_and_an_error_ends_the_script
     ] {
         assert_night(&host, &line, &night);
     }
+    assert_nothing_is_taken_of_what_is_not_there(&host, &line.replace("/usr", "missing"));
+}
+
+/// borg would warn, and rsync copy an empty directory.
+fn assert_nothing_is_taken_of_what_is_not_there(host: &Host, line: &str) {
+    let path = format!("{}:{PATH}", host.path("bin").display());
+    let ran = host.shell(&format!("\"$CRONWARD\" {line}")).env("PATH", path).run();
+    assert_eq!(ran.end(), End::Code(2), "{ran}");
+    assert!(ran.stderr_text().contains("missing"), "{ran}");
+    assert!(!host.path("taken").exists(), "{ran}");
 }
 
 /// rsync(1), EXIT VALUES.
@@ -107,7 +121,9 @@ fn a_copy_of_rsync_is_kept_with_its_warning_and_one_that_broke_off_is_not_the_la
     let host = host_for("rsync-backup.sh", "rsync");
     let line = line_of("rsync-backup.sh").replace("/srv /backup/srv", "source backup");
     assert!(line.ends_with(" source backup"), "{line}");
-    fs::create_dir(host.path("backup")).expect("a directory in the temporary one");
+    for name in ["source", "backup"] {
+        fs::create_dir(host.path(name)).expect("a directory in the temporary one");
+    }
     let latest = host.path("backup/latest");
     let copy: &[&str] = &["copy"];
     let broken = Night { codes: &[("copy", 30)], status: 30, outcome: "failed", taken: copy };
@@ -124,4 +140,5 @@ fn a_copy_of_rsync_is_kept_with_its_warning_and_one_that_broke_off_is_not_the_la
     }
     assert_night(&host, &line, &broken);
     assert_eq!(fs::read_to_string(latest.join("file")).expect("the latest copy"), "the good one");
+    assert_nothing_is_taken_of_what_is_not_there(&host, &line.replace("source ", "missing "));
 }
