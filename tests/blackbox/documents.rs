@@ -112,7 +112,7 @@ fn the_readme_names_no_option_that_is_not_there() {
     let mut known = options_of_help(&["--help"]);
     known.extend(SUBCOMMANDS.iter().flat_map(|(name, _)| options_of_help(&[name, "--help"])));
     // Those of other programs.
-    known.extend(["--locked", "--no-default-features", "--release", "--target"].map(str::to_owned));
+    known.extend(["--locked", "--no-default-features", "--path", "--release", "--target"].map(str::to_owned));
     let part_of_option = |c: char| c.is_ascii_alphanumeric() || c == '-';
     let words = README.split(|c: char| !part_of_option(c)).filter(|word| word.starts_with("--"));
     let named: BTreeSet<_> = words.filter(|word| word.len() > 2).map(str::to_owned).collect();

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 
+from namespace import in_namespace
 from report import equal
 from scenario_examples import EXAMPLES, HERE, example
 from unpacked import Unpacked
@@ -37,14 +38,8 @@ given = json.load(sys.stdin)
 print(*lost(given, json.loads(JSONEncoder().encode(Dashboard.from_json(given))), ""), sep="\\n")
 """
 
-# In a mount namespace of its own: what is written goes to memory, over directories of the host.
-OVERLAYS = """
-mkdir "$1/memory" && mount -t tmpfs tmpfs "$1/memory"
-for place in /etc /usr/bin /usr/local/bin; do
-    mkdir -p "$1/memory/upper$place" "$1/memory/work$place"
-    mount -t overlay overlay -o "lowerdir=$place,upperdir=$1/memory/upper$place,workdir=$1/memory/work$place" "$place"
-done
-"""
+# Where Ansible writes, and where the package has the binary.
+PLACES = "/etc", "/usr/bin", "/usr/local/bin"
 
 
 def run(world):
@@ -99,21 +94,14 @@ def check_schemas(check, world, here):
             equal(taken, [], "forgeries that it takes")
 
 
-def in_namespace(here, script, *words, **options):
-    """Runs a script of the shell behind OVERLAYS; $1 is a directory, the words follow."""
-    directory = os.path.join(here, "namespace")
-    os.makedirs(directory, exist_ok=True)
-    command = ["unshare", "--mount", "sh", "-euc", OVERLAYS + script, "sh", directory, *words]
-    return said(command, **options)
-
-
 def check_units(check, world, tools, here):
     analyze = tools.path("/usr/bin/systemd-analyze")
     libraries = [tools.environment["LD_LIBRARY_PATH"], *glob.glob(f"{tools.root}/usr/lib/*/systemd")]
     environment = tools.environment | {"LD_LIBRARY_PATH": ":".join(filter(None, libraries))}
     # With the binary where the package has it: systemd looks whether it is there.
-    script = 'cp "$2" /usr/bin/cronward; shift 2; exec "$@"'
-    verify = lambda *paths: in_namespace(here, script, world.binary, analyze, "verify", "--man=no", *paths, env=environment)
+    script = 'cp "$1" /usr/bin/cronward; shift; "$@"'
+    words = world.binary, analyze, "verify", "--man=no"
+    verify = lambda *paths: in_namespace(f"{here}/units", PLACES, script, *words, *paths, env=environment)
     with check("systemd takes the units without a word"):
         units = sorted(glob.glob(f"{EXAMPLES}/*.service") + glob.glob(f"{EXAMPLES}/*.timer"))
         equal(len(units), 4, "units")
@@ -149,7 +137,6 @@ def check_dashboard_model(check, world):
 
 # Plays the book twice, copies what came of it, and has cronward read it.
 PLAY = """
-directory=$1; shift
 play() { "$@" ansible-playbook.yml; }
 play "$@"
 echo SECOND
@@ -178,8 +165,8 @@ def check_ansible(check, world, here):
     with check("Ansible takes the playbook"):
         status, output = said([*words, "--syntax-check", "ansible-playbook.yml"], cwd=book, env=environment)
         equal(status, 0, f"status ({output})")
-    made = os.path.join(here, "namespace/made")
-    status, output = in_namespace(here, PLAY, *words, cwd=book, env=environment)
+    made = os.path.join(here, "host/made")
+    status, output = in_namespace(f"{here}/host", PLACES, PLAY, *words, cwd=book, env=environment)
     with check("Ansible sets a host up, changes nothing when it is asked again, and does not say the secret"):
         equal(status, 0, f"status ({output})")
         first, second = output.split("\nMADE\n")[0].split("\nSECOND\n")
