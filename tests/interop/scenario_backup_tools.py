@@ -6,6 +6,7 @@ import fcntl
 import glob
 import os
 import re
+import shutil
 import signal
 import subprocess
 
@@ -59,7 +60,7 @@ class Nights:
         """The line in the head of the script, for the shell, with its directories replaced."""
         [line] = re.findall(r"^#\s+(?:To be run as: )?cronward (.*)$", example(f"{self.name}-backup.sh"), re.M)
         options, words = line.split(" -- ")
-        return f"{self.world.binary} {options} -- {words.split()[0]} {changes.get('words', self.words)}"
+        return f"cronward {options} -- {words.split()[0]} {changes.get('words', self.words)}"
 
     def start(self, **changes):
         command = ["/bin/sh", "-c", f"exec {self.line(**changes)}"]
@@ -90,11 +91,14 @@ class Nights:
 
 def run(world):
     check = world.report.check
-    # Found in PATH as the scripts look for them, beside the scripts.
+    # Where nobody can come, whoever may see the source.
+    os.chmod(world.directory("backup_tools"), 0o755)
+    programs = world.directory("backup_tools/bin")
+    for path in (world.binary, *glob.glob(f"{EXAMPLES}/*-backup.sh")):
+        shutil.copy(path, programs)
     tools = Unpacked(world.directory("backup_tools/tools"), PACKAGES)
-    os.chmod(os.path.join(world.work, "backup_tools"), 0o755)
     python = ":".join(glob.glob(f"{tools.root}/usr/lib/python3/dist-packages"))
-    path = f"{EXAMPLES}:{tools.root}/usr/bin:{os.environ['PATH']}"
+    path = f"{programs}:{tools.root}/usr/bin:{os.environ['PATH']}"
     environment = {**tools.environment, "PATH": path, "PYTHONPATH": python}
     check_restic(check, Nights(world, "restic", environment))
     check_borg(check, Nights(world, "borg", environment))

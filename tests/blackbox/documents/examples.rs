@@ -15,6 +15,28 @@ pub fn example(name: &str) -> String {
     fs::read_to_string(directory().join(name)).unwrap_or_else(|error| panic!("examples/{name}: {error}"))
 }
 
+/// The tests of examples, and what has real monitoring systems look at theirs.
+const TESTS: [&str; 6] = [
+    include_str!("backups.rs"),
+    include_str!("examples.rs"),
+    include_str!("fleet.rs"),
+    include_str!("monitoring.rs"),
+    include_str!("prometheus.rs"),
+    include_str!("../../interop/scenario_examples.py"),
+];
+
+/// By its name, or without the ending where a test has it for several.
+#[test]
+fn no_example_is_without_a_test() {
+    let names = fs::read_dir(directory()).expect("a directory of ours").flatten();
+    let names: Vec<String> = names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    assert!(names.len() > 20, "{names:?}");
+    let named = |name: &str| TESTS.iter().any(|test| test.contains(&format!("\"{name}\"")));
+    let stem = |name: &str| name.split('.').next().map(str::to_owned);
+    let untested = names.iter().filter(|name| !named(name) && !stem(name).is_some_and(|stem| named(&stem)));
+    assert_eq!(untested.collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
 /// A shell line that begins with `cronward`, put to `--dry-run`. A subcommand has none: on a host without
 /// jobs it is done, and is no usage error.
 pub fn assert_accepted(line: &str) {
