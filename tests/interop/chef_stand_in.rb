@@ -1,4 +1,4 @@
-# Stands in for Chef, which comes from no registry of its kind: evaluates a recipe and prints its resources as JSON.
+# Stands in for Chef, which cannot be had as the others can: evaluates a recipe and prints its resources as JSON.
 # It knows the resources and properties below, and nothing of what Chef does with them.
 require 'json'
 
