@@ -10,7 +10,9 @@ keep_days=${KEEP_DAYS:-14}
 
 umask 077
 dump=$directory/$database-$(date +%Y-%m-%d).dump
-pg_dump --format=custom --file="$dump.part" --dbname="$database"
-mv -- "$dump.part" "$dump"
+# Without the day: what broke off is overwritten by the next one, and never more than one is left behind.
+part=$directory/$database.dump.part
+pg_dump --format=custom --file="$part" --dbname="$database"
+mv -- "$part" "$dump"
 # Old dumps go only after a new one has come: a backup that fails must not delete the last good one.
 find "$directory" -name "$database-*.dump" -mtime +"$keep_days" -delete

@@ -1,7 +1,11 @@
 //! The manual, the schema and the examples against the binary: what it has is documented, and what is
 //! documented it has. Names are taken from what it prints, sends and records, not from its source.
 
+mod backups;
 mod examples;
+// Their sinks are reached over HTTP.
+#[cfg(feature = "http")]
+mod fleet;
 mod manual;
 mod monitoring;
 mod prometheus;
@@ -130,7 +134,7 @@ fn the_readme_names_no_option_that_is_not_there() {
     let mut known = options_of_help(&["--help"]);
     known.extend(SUBCOMMANDS.iter().flat_map(|(name, _)| options_of_help(&[name, "--help"])));
     // Those of other programs.
-    known.extend(["--locked", "--no-default-features", "--release", "--target"].map(str::to_owned));
+    known.extend(["--locked", "--no-default-features", "--path", "--release", "--target"].map(str::to_owned));
     let part_of_option = |c: char| c.is_ascii_alphanumeric() || c == '-';
     let words = README.split(|c: char| !part_of_option(c)).filter(|word| word.starts_with("--"));
     let named: BTreeSet<_> = words.filter(|word| word.len() > 2).map(str::to_owned).collect();

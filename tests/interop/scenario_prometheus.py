@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 
+from dashboard import check_dashboard
 from process import wait_until
 from prometheus_servers import NodeExporter, Prometheus, Pushgateway, unpack
 from report import equal
@@ -151,6 +152,7 @@ def run(world):
     check_names(check, jobs)
     check_counters(check, jobs)
     check_users(check, jobs)
+    check_dashboard(check, jobs)
     check_pushes(check, jobs)
     with check("Prometheus complains of nothing that it was told, and no target was ever down"):
         equal(prometheus.complaints(), [], "complaints")

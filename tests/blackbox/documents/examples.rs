@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{MANUAL, README, SUBCOMMANDS, TOML_MANUAL};
 use crate::support::{End, Host};
 
-fn directory() -> PathBuf {
+pub fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
 }
 
@@ -15,9 +15,31 @@ pub fn example(name: &str) -> String {
     fs::read_to_string(directory().join(name)).unwrap_or_else(|error| panic!("examples/{name}: {error}"))
 }
 
+/// The tests of examples, and what has real monitoring systems look at theirs.
+const TESTS: [&str; 6] = [
+    include_str!("backups.rs"),
+    include_str!("examples.rs"),
+    include_str!("fleet.rs"),
+    include_str!("monitoring.rs"),
+    include_str!("prometheus.rs"),
+    include_str!("../../interop/scenario_examples.py"),
+];
+
+/// By its name, or without the ending where a test has it for several.
+#[test]
+fn no_example_is_without_a_test() {
+    let names = fs::read_dir(directory()).expect("a directory of ours").flatten();
+    let names: Vec<String> = names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    assert!(names.len() > 20, "{names:?}");
+    let named = |name: &str| TESTS.iter().any(|test| test.contains(&format!("\"{name}\"")));
+    let stem = |name: &str| name.split('.').next().map(str::to_owned);
+    let untested = names.iter().filter(|name| !named(name) && !stem(name).is_some_and(|stem| named(&stem)));
+    assert_eq!(untested.collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
 /// A shell line that begins with `cronward`, put to `--dry-run`. A subcommand has none: on a host without
 /// jobs it is done, and is no usage error.
-fn assert_accepted(line: &str) {
+pub fn assert_accepted(line: &str) {
     let options = line.strip_prefix("cronward ").unwrap_or_else(|| panic!("not a line of ours: {line}"));
     if SUBCOMMANDS.iter().any(|(name, _)| options.split(' ').next() == Some(name)) {
         let ran = Host::new().shell(&format!("\"$CRONWARD\" {options}")).run();
@@ -125,7 +147,7 @@ fn the_examples_of_the_readme_are_accepted() {
 
 /// A configuration file in which every line that is a key is in force for the jobs that its section is
 /// written for, and nothing is wrong with any.
-fn assert_configuration(text: &str) {
+pub fn assert_configuration(text: &str) {
     let host = Host::new();
     host.configure(text);
     let (mut label, mut keys) = (String::new(), 0);
@@ -158,15 +180,6 @@ fn the_configuration_files_are_in_force_line_by_line() {
     let files: Vec<_> = displays.filter(|text| text.starts_with('[')).collect();
     files.iter().for_each(|text| assert_configuration(text));
     assert_eq!((blocks("toml").len(), files.len()), (1, 2));
-}
-
-#[test]
-fn the_step_of_the_ci_job_is_accepted() {
-    let step = example("github-actions.yml");
-    assert!(!step.contains('\t'), "YAML has no tabs");
-    let lines = commands(&step);
-    assert_eq!(lines.len(), 1);
-    assert_accepted(&lines[0]);
 }
 
 /// A host on which a program of the system is another one, in a directory before all others.

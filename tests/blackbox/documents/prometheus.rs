@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
+use serde_json::Value;
+
 use super::MANUAL;
 use super::examples::example;
 use crate::support::Host;
@@ -55,4 +57,55 @@ fn the_rules_for_text_files_ask_for_what_is_written() {
         asked.iter().filter(|name| !written.contains_key(**name)).collect::<Vec<_>>(),
         Vec::<&&str>::new()
     );
+}
+
+/// What a dashboard of Grafana asks Prometheus for: the queries of its panels and of its variables.
+fn queries(dashboard: &Value) -> Vec<String> {
+    let list = |value: &Value, at: &str| {
+        value.pointer(at).and_then(Value::as_array).unwrap_or_else(|| panic!("no {at}: {value:#}")).clone()
+    };
+    let targets = list(dashboard, "/panels").into_iter().flat_map(|panel| list(&panel, "/targets"));
+    let of_targets = targets.map(|target| target["expr"].as_str().expect("an expression").to_owned());
+    let variables = list(dashboard, "/templating/list").into_iter();
+    let of_variables = variables.filter(|variable| variable["type"] == "query");
+    let of_variables = of_variables.map(|variable| variable["query"].as_str().expect("a query").to_owned());
+    of_targets.chain(of_variables).collect()
+}
+
+#[test]
+fn the_dashboard_asks_for_what_is_written_and_for_outcomes_that_there_are() {
+    let dashboard: Value = serde_json::from_str(&example("grafana-dashboard.json")).expect("JSON");
+    let (written, outcomes) = (written(), MANUAL.items(&["OUTCOMES"], "Cm"));
+    let queries = queries(&dashboard);
+    assert!(queries.len() >= 10, "{queries:?}");
+    for query in &queries {
+        let words: Vec<&str> = query.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+        let asked: Vec<&str> = words.iter().filter_map(|word| word.strip_prefix("cronward_")).collect();
+        assert!(!asked.is_empty(), "{query}");
+        for name in asked {
+            assert!(written.contains_key(name), "no {name}: {query}");
+        }
+        let listed = query.split("outcome=~\"").nth(1).and_then(|rest| rest.split('"').next());
+        for outcome in listed.into_iter().flat_map(|list| list.split('|')) {
+            assert!(outcomes.contains(outcome), "no outcome {outcome}: {query}");
+        }
+    }
+}
+
+#[test]
+fn the_panels_of_the_dashboard_do_not_overlap_and_each_has_a_number_of_its_own() {
+    let dashboard: Value = serde_json::from_str(&example("grafana-dashboard.json")).expect("JSON");
+    let panels = dashboard["panels"].as_array().expect("a list");
+    let (mut numbers, mut taken) = (BTreeSet::new(), BTreeSet::new());
+    for panel in panels {
+        assert!(numbers.insert(panel["id"].as_u64().expect("a number")), "twice: {panel:#}");
+        let edge = |name: &str| panel["gridPos"][name].as_u64().expect("a number");
+        // Grafana's grid has 24 columns.
+        assert!(edge("x") + edge("w") <= 24, "{panel:#}");
+        for cell in (edge("x")..edge("x") + edge("w"))
+            .flat_map(|x| (edge("y")..edge("y") + edge("h")).map(move |y| (x, y)))
+        {
+            assert!(taken.insert(cell), "overlaps: {panel:#}");
+        }
+    }
 }
