@@ -2,7 +2,7 @@
 
 mod check;
 mod history;
-mod others;
+pub mod others;
 mod status;
 
 pub use check::{Request, check};

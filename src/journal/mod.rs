@@ -20,6 +20,7 @@ mod read;
 mod reading;
 mod reports;
 mod review;
+mod soundness;
 mod stored;
 mod tail;
 mod transaction;
@@ -54,6 +55,7 @@ pub use owing::{GivenUp, Taken, Telling};
 pub use read::{Entry, Look, OtherUser, Remembered, UnderWayNow, entries, entries_of, entry, runs_since};
 use reading::Reader;
 pub use review::{Amend, Amendment, Reviewed};
+pub use soundness::{Lack, try_file_system, unreached};
 
 /// The directory of all jobs, in the state directory.
 const JOBS: &str = "jobs";
