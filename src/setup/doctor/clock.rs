@@ -70,9 +70,9 @@ pub fn examine(facts: &Facts) -> Vec<Finding> {
         )),
         (Ok(_), _) => {}
     }
-    or_ok(findings, Area::Clock, || {
-        let name = zone.as_ref().ok().and_then(|zone| zone.iana_name()).unwrap_or("without a name");
-        format!("it is {shown}, in the time zone {name}")
+    or_ok(findings, Area::Clock, || match zone.as_ref().ok().and_then(|zone| zone.iana_name()) {
+        Some(name) => format!("it is {shown}, in the time zone {name}"),
+        None => format!("it is {shown}, local time"),
     })
 }
 

@@ -204,6 +204,10 @@ pub fn examine(facts: &Facts) -> Vec<Finding> {
                     "make it a directory that this user can enter (chmod u+rwx)".to_owned()
                 }
             };
+            let why = match is_link {
+                true => format!("'{shown}' is a symbolic link, and none is followed"),
+                false => why.clone(),
+            };
             findings.push(Finding::fault(Area::State, format!("no run is remembered: {why}"), hint));
         }
         Place::Unwritable(error) => findings.push(Finding::fault(
