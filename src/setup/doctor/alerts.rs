@@ -22,8 +22,8 @@ pub struct JobFacts {
     pub label: String,
     /// The sinks that take charge of its alerts, by their identities.
     pub takers: Vec<String>,
-    /// Whether it has others that only its runs know.
-    pub has_hidden: bool,
+    /// Whether there are no others, that only its runs know.
+    pub is_known: bool,
     /// To whom something is owed, and the first of it.
     pub owed: Vec<(String, Timestamp)>,
     /// Its drills.
@@ -53,7 +53,7 @@ pub fn job_facts(job: &Job) -> JobFacts {
     JobFacts {
         label: job.entry.label.clone(),
         takers: job.record.as_ref().map(takers).unwrap_or_default(),
-        has_hidden: !job.hidden().is_empty(),
+        is_known: job.is_known(),
         owed: each.collect(),
         drills: job.drills,
     }
@@ -71,7 +71,7 @@ pub fn examine(facts: &Facts) -> Vec<Finding> {
 }
 
 fn of_nobody(facts: &Facts) -> Option<Finding> {
-    let alone = facts.jobs.iter().filter(|job| job.takers.is_empty() && !job.has_hidden);
+    let alone = facts.jobs.iter().filter(|job| job.takers.is_empty() && job.is_known);
     let alone: Vec<&str> = alone.map(|job| &job.label[..]).collect();
     if alone.is_empty() {
         return None;
@@ -170,7 +170,7 @@ mod tests {
     fn sound() -> Facts {
         let drills = Some(Drills { last: at(-DAY), confirmed: Some(at(-DAY)) });
         let takers = vec!["exec:mail root".to_owned()];
-        let job = JobFacts { label: "a b".to_owned(), takers, has_hidden: false, owed: Vec::new(), drills };
+        let job = JobFacts { label: "a b".to_owned(), takers, is_known: true, owed: Vec::new(), drills };
         let other = JobFacts { label: "other".to_owned(), drills: None, ..job.clone() };
         Facts { jobs: vec![job, other], has_mail: true, unreached: Vec::new(), now: at(0) }
     }
@@ -189,7 +189,7 @@ mod tests {
             (
                 |facts| {
                     facts.jobs[1].takers.clear();
-                    facts.jobs[1].has_hidden = true;
+                    facts.jobs[1].is_known = false;
                 },
                 Severity::Ok,
                 "",

@@ -20,10 +20,18 @@ pub struct Job {
 }
 
 impl Job {
+    fn plan(&self) -> Option<&KeptPlan> {
+        self.entry.remembered.as_ref().ok()?.plan.as_ref()
+    }
+
     /// The sinks of it that are only known where their secrets are written out.
     pub fn hidden(&self) -> &[String] {
-        let remembered = self.entry.remembered.as_ref().ok();
-        remembered.and_then(|remembered| remembered.plan.as_ref()).map_or(&[], KeptPlan::hidden_sinks)
+        self.plan().map_or(&[], KeptPlan::hidden_sinks)
+    }
+
+    /// Whether all of its sinks are known.
+    pub fn is_known(&self) -> bool {
+        self.plan().is_some() && self.hidden().is_empty()
     }
 
     /// When its last run ended.
@@ -31,13 +39,12 @@ impl Job {
         self.entry.remembered.as_ref().ok()?.history.last.as_ref().map(|last| last.ended_at)
     }
 
-    /// Its plan and its sinks. Those that took the place of hidden ones are none of its own.
+    /// Its plan and its sinks, each with its place. The default that stands for what is not known is none of them.
     pub fn sinks(&self) -> impl Iterator<Item = (&Arc<Plan>, usize, &Arc<dyn Sink>)> {
-        let record = self.record.as_ref().ok();
         let is_own = |plan: &Plan, place: usize| {
-            self.hidden().is_empty() || plan.sinks.get(place).is_some_and(|word| word.origin != "the default")
+            self.is_known() || plan.sinks.get(place).is_some_and(|word| word.origin != "the default")
         };
-        record.into_iter().flat_map(move |OfRecord { plan, sinks }| {
+        self.record.as_ref().ok().into_iter().flat_map(move |OfRecord { plan, sinks }| {
             let numbered = sinks.iter().enumerate();
             numbered
                 .filter(move |(place, _)| is_own(plan, *place))
