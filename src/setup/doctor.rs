@@ -33,6 +33,9 @@ use crate::{diagnostics, rehearsal};
 use finding::{Area, Finding};
 use jobs::Job;
 
+/// Where root may make a directory for a user without a home.
+const USERS: &str = "/var/lib/cronward-users";
+
 /// How long sinks are looked at, if no plan says.
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -51,28 +54,23 @@ pub fn doctor(
     let (of_variables, environment) = variables::examine(environment);
     let (state_dir, own) = plan::state_dir_to_read(options, environment, &ThisHost, &config::read_file)?;
     let mut findings = of_variables;
-    findings.extend(match state_dir {
-        Ok(state_dir) => Examination { state_dir: &state_dir, own: &own, zone, now }.all(),
-        Err(why) => {
-            let user = ThisHost.user();
-            let hint = format!(
-                "as root: mkdir -p -m 755 /var/lib/cronward-users && mkdir -m 700 /var/lib/cronward-users/{user} \
-                 && chown {user} /var/lib/cronward-users/{user}"
-            );
-            let mut found = configuration::examine(&configuration::Facts::gather(&own, Vec::new(), user));
-            found.push(Finding::fault(Area::State, format!("no run is remembered: {why}"), hint));
-            found
-        }
-    });
+    // Where there is no place for state, everything else is looked at all the same.
+    let (state_dir, nowhere) = match state_dir {
+        Ok(state_dir) => (state_dir, None),
+        Err(why) => (Path::new(USERS).join(ThisHost.user().to_string()), Some(why)),
+    };
+    findings.extend(Examination { state_dir: &state_dir, nowhere, own: &own, zone, now }.all());
     let text = if json { finding::json(&findings) } else { finding::text(&findings) };
     // What cannot be printed is as good as not looked at.
     let printed = diagnostics::print(&text);
     Ok(Exit::Code(if printed { finding::status(&findings) } else { 2 }))
 }
 
-/// What is looked at, where there is a place for state.
+/// What is looked at.
 struct Examination<'a> {
     state_dir: &'a Path,
+    /// Why there is no place for state, if there is none.
+    nowhere: Option<String>,
     own: &'a Configured,
     /// `TZ`.
     zone: Option<String>,
@@ -81,7 +79,7 @@ struct Examination<'a> {
 
 impl Examination<'_> {
     fn all(self) -> Vec<Finding> {
-        let Self { state_dir, own, zone, now } = self;
+        let Self { state_dir, nowhere, own, zone, now } = self;
         let (root, user) = (rehearsal::root(), ThisHost.user());
         let attendant = Attendant { state_dir: state_dir.to_owned(), own, host: &ThisHost };
         let read = jobs::on_record(&attendant, now);
@@ -90,7 +88,7 @@ impl Examination<'_> {
         let mut findings = configuration::examine(&configuration::Facts::gather(own, labels, user));
 
         let entries: Vec<&journal::Entry> = jobs.iter().map(|job| &job.entry).collect();
-        let facts = state::Facts::gather(state_dir, &entries, user, now);
+        let facts = state::Facts::gather(state_dir, nowhere, &entries, user, now);
         findings.extend(state::examine(&facts));
         findings.extend(jobs::examine(jobs));
         let is_usable = matches!(facts.place, state::Place::Usable(_));

@@ -1,6 +1,7 @@
 //! The manual, the schema and the examples against the binary: what it has is documented, and what is
 //! documented it has. Names are taken from what it prints, sends and records, not from its source.
 
+mod doctor;
 mod examples;
 mod manual;
 mod monitoring;
@@ -44,9 +45,10 @@ fn every_option_of_the_help_is_in_the_manual_and_no_other() {
 }
 
 /// The subcommands, and the sections of the manual that have their options.
-const SUBCOMMANDS: [(&str, &[&str]); 6] = [
+const SUBCOMMANDS: [(&str, &[&str]); 7] = [
     ("status", &["SUBCOMMANDS", "STATUS"]),
     ("check", &["SUBCOMMANDS", "CHECK"]),
+    ("doctor", &["SUBCOMMANDS", "DOCTOR"]),
     ("mute", &["SUBCOMMANDS", "MUTE AND FORGET"]),
     ("forget", &["SUBCOMMANDS", "MUTE AND FORGET"]),
     ("flush", &["SUBCOMMANDS", "DELIVERIES OWED"]),

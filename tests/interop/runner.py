@@ -17,6 +17,7 @@ SCENARIOS = (
     "backup",
     "ping",
     "syslog",
+    "doctor",
     "dogstatsd",
     "statsd_tags",
     "prometheus",

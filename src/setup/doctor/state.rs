@@ -29,6 +29,8 @@ const WORK: i64 = 3600;
 pub struct Facts {
     /// Its path.
     pub dir: PathBuf,
+    /// Why the user has no place for state, if so; the path is then that of one that root can make.
+    pub nowhere: Option<String>,
     /// What is there.
     pub place: Place,
     /// The file system, if it can be asked.
@@ -84,7 +86,7 @@ pub enum Oddity {
 
 impl Facts {
     /// Looks at a state directory.
-    pub fn gather(dir: &Path, jobs: &[&Entry], user: u32, now: Timestamp) -> Self {
+    pub fn gather(dir: &Path, nowhere: Option<String>, jobs: &[&Entry], user: u32, now: Timestamp) -> Self {
         let place = place(dir);
         let asked = if let Place::Missing(above, _) = &place { above } else { dir };
         let mut oddities = Vec::new();
@@ -96,7 +98,7 @@ impl Facts {
             entry.remembered.as_ref().err().map(|why| (entry.label.clone(), why.clone()))
         });
         let jobs = (jobs.len(), unreadable.collect());
-        Self { dir: dir.to_owned(), room: room(asked), place, oddities, jobs, user }
+        Self { dir: dir.to_owned(), nowhere, room: room(asked), place, oddities, jobs, user }
     }
 }
 
@@ -181,14 +183,22 @@ pub fn examine(facts: &Facts) -> Vec<Finding> {
     let shown = dir.display();
     let mut findings = Vec::new();
     match &facts.place {
-        Place::Missing(_, true) => findings.push(Finding::note(
+        Place::Missing(_, true) if facts.nowhere.is_none() => findings.push(Finding::note(
             Area::State,
             format!("'{shown}' does not exist yet"),
             "the first run of a job makes it",
         )),
-        Place::Missing(above, false) => findings.push(Finding::fault(
+        Place::Missing(above, _) => findings.push(Finding::fault(
             Area::State,
-            format!("'{shown}' does not exist, and this user can make nothing in '{}'", above.display()),
+            match &facts.nowhere {
+                Some(why) => format!("no run is remembered: {why}"),
+                None => {
+                    format!(
+                        "'{shown}' does not exist, and this user can make nothing in '{}'",
+                        above.display()
+                    )
+                }
+            },
             format!(
                 "as root: mkdir -p -m 700 '{shown}' && chown {user} '{shown}'; or name another by --state-dir"
             ),

@@ -11,6 +11,7 @@ fn sound() -> Facts {
     };
     Facts {
         dir: "/s".into(),
+        nowhere: None,
         place: Place::Usable(0o40_700),
         room: Some(room),
         oddities: Vec::new(),
@@ -38,6 +39,14 @@ fn each_fault_of_a_state_directory_is_found_with_what_to_do_and_nothing_in_a_sou
             |facts| facts.place = Place::Missing("/".into(), false),
             Severity::Fault,
             "chown 1000 '/s'; or name",
+        ),
+        (
+            |facts| {
+                facts.place = Place::Missing("/".into(), true);
+                facts.nowhere = Some("user 1000 has no home".to_owned());
+            },
+            Severity::Fault,
+            "no run is remembered: user 1000 has no home; as root: mkdir -p -m 700 '/s' && chown 1000 '/s'",
         ),
         (|facts| facts.place = refused(1000, 0o777, true), Severity::Fault, "readlink -f '/s'"),
         (|facts| facts.place = refused(7, 0o700, false), Severity::Fault, "chown -R 1000 '/s'"),
