@@ -236,7 +236,8 @@ pub fn examine(facts: &Facts) -> Vec<Finding> {
         )),
         Place::Usable(_) => {}
     }
-    if let Some(room) = room {
+    // Where nothing can be made, it does not matter how much.
+    if let (Some(room), Place::Usable(_) | Place::Missing(_, true)) = (room, &facts.place) {
         findings.extend(of_room(*room, &shown.to_string()));
     }
     findings.extend(of_oddities(&facts.oddities));

@@ -9,7 +9,9 @@ use crate::support::Host;
 
 #[test]
 fn the_areas_and_the_fields_of_doctor_are_those_of_the_manual() {
-    let ran = Host::new().cronward(["doctor", "--json"]).env("CRONWARD_TIMEUOT", "5m").run();
+    let host = Host::new();
+    let doctor = host.cronward(["doctor", "--json"]).env("_CRONWARD_ROOT", host.path("root"));
+    let ran = doctor.env("CRONWARD_TIMEUOT", "5m").run();
     let findings: Vec<Value> =
         serde_json::from_slice(&ran.stdout).unwrap_or_else(|why| panic!("{why}\n{ran}"));
     let area = |finding: &Value| finding["area"].as_str().expect("every finding has one").to_owned();
