@@ -125,8 +125,12 @@ pub fn examine(looked: &[Looked], hidden: &BTreeMap<String, usize>, limit: Durat
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::super::finding::Severity;
     use super::*;
+    use crate::notice::Notice;
+    use crate::sinks::{Pace, Topic};
 
     fn looked(way: Option<Result<&str, &str>>, is_default: bool) -> Looked {
         let probe = way
@@ -157,6 +161,49 @@ mod tests {
         let hidden = BTreeMap::from([("ping:…".to_owned(), 1)]);
         assert_eq!(examine(&[], &hidden, limit)[0].severity, Severity::Note);
         assert_eq!(examine(&[], &BTreeMap::new(), limit)[0].what, "there are none");
+    }
+
+    /// One that answers at once, or not before the test lets it go.
+    struct Fake(Option<Mutex<mpsc::Receiver<()>>>);
+
+    impl Sink for Fake {
+        fn name(&self) -> &str {
+            if self.0.is_some() { "b:slow" } else { "a:quick" }
+        }
+        fn pace(&self) -> Pace {
+            Pace::Waiting
+        }
+        fn wants(&self, _: Topic) -> bool {
+            true
+        }
+        fn preview(&self, _: &[Notice]) -> Vec<String> {
+            Vec::new()
+        }
+        fn probe(&self, _: Deadline) -> Probe {
+            if let Some(gate) = &self.0 {
+                let _ = gate.lock().unwrap().recv();
+            }
+            Probe::reached("it answers")
+        }
+        fn deliver(&self, _: &[Notice], _: Deadline) -> Result<(), String> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn one_that_hangs_keeps_neither_the_others_nor_the_doctor() {
+        let (gate, waits) = mpsc::channel();
+        let destination = |fake: Fake| Destination {
+            name: fake.name().to_owned(),
+            sink: Arc::new(fake),
+            jobs: 1,
+            is_default: false,
+        };
+        let all = vec![destination(Fake(Some(Mutex::new(waits)))), destination(Fake(None))];
+        let looked = look(all, Duration::from_millis(10));
+        let found: Vec<_> = looked.iter().map(|looked| (&looked.name[..], looked.probe.is_some())).collect();
+        assert_eq!(found, [("b:slow", false), ("a:quick", true)]);
+        drop(gate);
     }
 
     #[test]

@@ -26,9 +26,10 @@ fn of_lack(lack: &Lack, state_dir: &Path) -> Finding {
     let shown = state_dir.display();
     let local = "name a directory on a local file system by --state-dir";
     let (what, hint) = match lack {
-        Lack::Place(_) | Lack::Writing(_) => {
-            (format!("they could not be tried in '{shown}': {lack}"), "see 'state'")
-        }
+        Lack::Place(_) | Lack::Writing(_) => (
+            format!("they could not be tried in '{shown}': {lack}"),
+            "see what is said of 'state' and 'limits'",
+        ),
         Lack::Locks(_) | Lack::Exclusion | Lack::Release => (
             format!(
                 "in '{shown}' {lack}: no job with --lock is started (125), and runs that die are not noticed"
