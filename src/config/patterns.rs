@@ -70,6 +70,16 @@ mod tests {
         assert_eq!(sections(b""), Some(Vec::new()));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn a_label_that_is_found_fits(pattern in "[a-c*?!\\[\\]-]{1,8}") {
+            if pattern::fault(&pattern).is_none() {
+                let section = Section { line: 1, pattern };
+                proptest::prop_assert!(section.some_label().is_none_or(|label| section.fits(&label)));
+            }
+        }
+    }
+
     #[test]
     fn a_label_is_found_that_a_pattern_fits() {
         for (pattern, label) in [

@@ -160,6 +160,27 @@ mod tests {
             .collect()
     }
 
+    proptest::proptest! {
+        /// Root reads the crontabs of others.
+        #[test]
+        fn whatever_stands_in_a_crontab_is_read_to_its_end(
+            text in proptest::collection::vec(
+                proptest::sample::select(vec![
+                    &b"@daily "[..], b"cronward ", b"PATH=", b"-c ", b"'", b"\n", b"$(", b"\\", b"%", b"\xff\0",
+                    b"SHELL=/x/cronward", b"-- x ", b"* * * * * ",
+                ]),
+                0..24,
+            ),
+        ) {
+            let text = text.concat();
+            let lines = text.split(|&byte| byte == b'\n').count();
+            for form in [Form::User, Form::System] {
+                let found = wrappings(&text, form);
+                proptest::prop_assert!(found.calls.iter().all(|call| (1..=lines).contains(&call.line_number)));
+            }
+        }
+    }
+
     #[test]
     fn each_call_has_the_path_that_cron_gives_it_at_that_line() {
         let text = "@daily cronward -l a -- dump -x\nPATH=/opt/bin\n@daily /usr/local/bin/cronward check >/dev/null\n\
