@@ -141,8 +141,10 @@ fn room(path: &Path) -> Option<Room> {
 /// The number of a kind of file system; 0 if it cannot be told.
 #[cfg(target_os = "linux")]
 fn kind_of(path: &Path) -> u64 {
-    let kind = nix::sys::statfs::statfs(path).map(|found| found.filesystem_type().0 as u64);
-    kind.unwrap_or_default() & 0xffff_ffff
+    // With or without a sign, as the C library has it.
+    let kind =
+        nix::sys::statfs::statfs(path).map(|found| i128::from(found.filesystem_type().0) & 0xffff_ffff);
+    kind.ok().and_then(|kind| u64::try_from(kind).ok()).unwrap_or_default()
 }
 
 #[cfg(not(target_os = "linux"))]
