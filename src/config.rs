@@ -6,6 +6,7 @@ mod environment;
 mod files;
 mod line;
 mod pattern;
+pub mod patterns;
 mod sections;
 mod sift;
 mod toml;

@@ -4,6 +4,7 @@
 mod calls;
 pub mod lines;
 mod shell_line;
+pub mod wrapping;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};

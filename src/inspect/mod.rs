@@ -3,7 +3,7 @@
 mod chart;
 mod check;
 mod history;
-mod others;
+pub mod others;
 mod page;
 mod status;
 mod table;

@@ -77,6 +77,11 @@ impl Backoff {
         !self.sinks.iter().any(|other| other.sink == sink && is_ahead(other.not_before, now))
     }
 
+    /// Who could not be reached, and how often in a row.
+    pub fn unreached(&self) -> Vec<(String, u32)> {
+        self.sinks.iter().map(|known| (known.sink.clone(), known.failures)).collect()
+    }
+
     /// A sink could not be reached.
     pub fn failed(&mut self, sink: &str, now: Timestamp) {
         let failures = match self.sinks.iter().find(|other| other.sink == sink) {

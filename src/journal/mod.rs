@@ -21,6 +21,7 @@ mod reading;
 mod records;
 mod reports;
 mod review;
+mod soundness;
 mod stored;
 mod tail;
 mod transaction;
@@ -58,6 +59,7 @@ pub use read::{
 use reading::Reader;
 pub use records::{Record, RunOnRecord, records};
 pub use review::{Amend, Amendment, Reviewed};
+pub use soundness::{Lack, try_file_system, unreached};
 pub use stored::Lasted;
 pub use usual::median;
 

@@ -1,6 +1,7 @@
 //! What all kinds share that write messages and hope: a receiver that confirms nothing, a transport,
 //! and a dialect, which is all in which they differ.
 
+use super::probe::Probe;
 use super::transport::Transport;
 use super::wire::Packed;
 use super::{Pace, Sink, Topic};
@@ -53,6 +54,10 @@ impl Sink for Datagrams {
 
     fn preview(&self, notices: &[Notice]) -> Vec<String> {
         self.pack(notices).datagrams
+    }
+
+    fn probe(&self, deadline: Deadline) -> Probe {
+        self.transport.probe(deadline).into()
     }
 
     fn deliver(&self, notices: &[Notice], deadline: Deadline) -> Result<(), String> {

@@ -4,10 +4,14 @@
 
 mod program;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::Arc;
 
+use nix::unistd::{AccessFlags, access};
+
+use super::probe::{Complaint, Probe};
 use super::{Opening, Pace, Sink, Topic};
 use crate::clock::Deadline;
 use crate::job::CommandLine;
@@ -70,6 +74,10 @@ impl Sink for Exec {
         notices.iter().map(|notice| event_json(notice, Audience::Away)).collect()
     }
 
+    fn probe(&self, _: Deadline) -> Probe {
+        found(self.command.first_word(), path_of(&self.environment)).into()
+    }
+
     fn deliver(&self, notices: &[Notice], deadline: Deadline) -> Result<(), String> {
         rehearsal::of_a_panic("sink");
         notices.iter().try_for_each(|notice| {
@@ -79,6 +87,47 @@ impl Sink for Exec {
             event.push('\n');
             program::run(&self.command.argv(), &environment, event.as_bytes(), deadline)
         })
+    }
+}
+
+/// What only a shell has, or means something else by: no file of that name is looked for.
+const OF_THE_SHELL: &[&str] = &[
+    ".", ":", "/bin/sh", "case", "cd", "command", "echo", "eval", "exec", "exit", "export", "for", "if",
+    "kill", "printf", "read", "set", "test", "trap", "true", "ulimit", "umask", "unset", "until", "while",
+];
+
+fn path_of(environment: &[OsString]) -> &OsStr {
+    let value = |word: &OsString| word.as_bytes().strip_prefix(b"PATH=").map(<[u8]>::len);
+    let found = environment.iter().find_map(|word| {
+        let length = value(word)?;
+        Some(OsStr::from_bytes(&word.as_bytes()[word.len() - length..]))
+    });
+    found.unwrap_or(OsStr::new(""))
+}
+
+/// Where the shell finds a program. It is not run.
+fn found(program: &OsStr, search_path: &OsStr) -> Result<String, Complaint> {
+    let shown = program.to_string_lossy();
+    if OF_THE_SHELL.contains(&&*shown) {
+        return Ok("the shell runs it".to_owned());
+    }
+    let is_executable = |path: &Path| path.is_file() && access(path, AccessFlags::X_OK).is_ok();
+    if shown.contains('/') {
+        return match is_executable(Path::new(program)) {
+            true => Ok("it can be run".to_owned()),
+            false => Err(Complaint::new(
+                format!("'{shown}' is no file that can be run"),
+                "put the program there, and 'chmod +x' it",
+            )),
+        };
+    }
+    let mut places = search_path.as_bytes().split(|&byte| byte == b':').map(OsStr::from_bytes);
+    match places.find(|place| is_executable(&Path::new(place).join(program))) {
+        Some(place) => Ok(format!("it is in '{}'", place.to_string_lossy())),
+        None => Err(Complaint::new(
+            format!("'{shown}' is not in PATH ({})", search_path.to_string_lossy()),
+            "install it, or write its whole path",
+        )),
     }
 }
 

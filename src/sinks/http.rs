@@ -5,6 +5,7 @@
 
 mod failure;
 pub mod json;
+mod look;
 mod proxy;
 mod retry;
 mod secret_url;

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 
+use super::probe::{Complaint, Probe, may_append};
 use super::{Opening, Pace, Sink, Topic};
 use crate::clock::Deadline;
 use crate::notice::{Audience, Notice, event_json};
@@ -107,6 +108,17 @@ impl Sink for Jsonl {
 
     fn preview(&self, notices: &[Notice]) -> Vec<String> {
         notices.iter().map(|notice| event_json(notice, Audience::Local)).collect()
+    }
+
+    fn probe(&self, _: Deadline) -> Probe {
+        let way = match &self.place {
+            Place::Path(path) => may_append(path),
+            Place::Shared(_) => Ok("it is open".to_owned()),
+            Place::Closed => {
+                Err(Complaint::new("it is not open here", "redirect it where the job is started"))
+            }
+        };
+        way.into()
     }
 
     fn deliver(&self, notices: &[Notice], deadline: Deadline) -> Result<(), String> {

@@ -18,6 +18,7 @@ mod otlp;
 mod pagerduty;
 #[cfg(feature = "http")]
 mod ping;
+pub mod probe;
 #[cfg(feature = "http")]
 mod pushgateway;
 #[cfg(feature = "http")]
@@ -57,6 +58,7 @@ pub use inherited::{holds_secret, secret_variables, without_secrets};
 #[cfg(feature = "http")]
 use options::options_of_url;
 use options::{only_refers, options};
+use probe::Probe;
 
 /// Whether telling a sink can make the caller wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,6 +136,8 @@ pub trait Sink: Send + Sync {
     fn prepare(&self) {}
     /// What would be sent, for `--dry-run`: one entry a datagram, line or request.
     fn preview(&self, notices: &[Notice]) -> Vec<String>;
+    /// Whether it could be told something, found out without telling it anything: nobody hears of it.
+    fn probe(&self, deadline: Deadline) -> Probe;
     /// Tells it these notices, all of which it wants, within the deadline.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::http::{Answer, Client, Method, QUOTED_MAX, Request, TELLING};
+use super::probe::{Complaint, Probe};
 use super::{Opening, Pace, Sink, Topic};
 use crate::clock::Deadline;
 use crate::job::RunId;
@@ -139,6 +140,26 @@ impl Sink for Otlp {
         shown
     }
 
+    /// Sends each receiver a list of nothing, which is a request like any other ("Full Success").
+    fn probe(&self, deadline: Deadline) -> Probe {
+        let mut failures: Vec<(Signal, String)> = Vec::new();
+        for (at, (signal, route)) in self.routes.iter().enumerate() {
+            let share = deadline.left() / u32::try_from(self.routes.len() - at).unwrap_or(u32::MAX);
+            let [outer, ..] = signal.lists();
+            let body = format!("{{\"{outer}\":[]}}");
+            let answer = route.as_ref().map_err(Clone::clone).and_then(|route| route.tell(&body, share));
+            failures.extend(answer.err().map(|why| (*signal, why)));
+        }
+        let way = match &failures[..] {
+            [] => Ok("it has taken a list of nothing".to_owned()),
+            failures => Err(Complaint::new(
+                in_words(failures),
+                "start the collector, open the way to it, or set the endpoint right ('OTEL_EXPORTER_OTLP_ENDPOINT')",
+            )),
+        };
+        way.into()
+    }
+
     /// Each signal has a share of the time, so that one which cannot be told leaves the others theirs.
     fn deliver(&self, notices: &[Notice], deadline: Deadline) -> Result<(), String> {
         let only_start = notices.iter().all(|notice| Topic::of(&notice.news) == Topic::Start);
@@ -175,6 +196,17 @@ fn in_words(failures: &[(Signal, String)]) -> String {
     text
 }
 
+impl Signal {
+    /// The names of the lists in each other that it is sent in.
+    fn lists(self) -> [&'static str; 3] {
+        match self {
+            Self::Logs => ["resourceLogs", "scopeLogs", "logRecords"],
+            Self::Metrics => ["resourceMetrics", "scopeMetrics", "metrics"],
+            Self::Traces => ["resourceSpans", "scopeSpans", "spans"],
+        }
+    }
+}
+
 impl Otlp {
     /// That of another signal if it goes to the same place, else a new one.
     fn client_for(&self, to: &Destination, variables: &Variables) -> Arc<Client> {
@@ -199,11 +231,7 @@ impl Otlp {
                 hosts.push(&notice.job.host);
             }
         }
-        let [outer, inner, list] = match signal {
-            Signal::Logs => ["resourceLogs", "scopeLogs", "logRecords"],
-            Signal::Metrics => ["resourceMetrics", "scopeMetrics", "metrics"],
-            Signal::Traces => ["resourceSpans", "scopeSpans", "spans"],
-        };
+        let [outer, inner, list] = signal.lists();
         let mut json = Json::default();
         json.begin("", '{');
         json.begin(outer, '[');

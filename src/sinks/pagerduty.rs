@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::http::{Answer, Client, Method, Request, Url, tell_each};
+use super::probe::{Complaint, Probe};
 use super::secret::Secret;
 use super::{Opening, Pace, Sink, Topic};
 use crate::clock::Deadline;
@@ -19,6 +20,9 @@ use crate::redact::one_line;
 const ENDPOINT: &str = "https://events.pagerduty.com/v2/enqueue";
 
 const HEADER: (&str, &str) = ("content-type", "application/json");
+
+/// How long the routing keys are that PagerDuty gives out.
+const KEY_LENGTH: usize = 32;
 
 /// Longest reason of PagerDuty's that is quoted, in characters.
 const QUOTED_MAX: usize = 300;
@@ -96,6 +100,24 @@ impl Sink for PagerDuty {
             Some(format!("POST {}\n{name}: {value}\n\n{body}", self.url.secret_text()))
         };
         notices.iter().filter_map(request).collect()
+    }
+
+    fn probe(&self, deadline: Deadline) -> Probe {
+        let mut concerns = self.key.concerns();
+        let way = match routing_key(&self.key) {
+            Ok(key) => {
+                let length = key.len();
+                if length != KEY_LENGTH || !key.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+                    let what =
+                        format!("a routing key has {KEY_LENGTH} letters and digits, and this one {length}");
+                    let hint = "copy the Integration Key of an integration of the kind 'Events API v2'";
+                    concerns.push(Complaint::new(what, hint));
+                }
+                self.client.probe(&self.url, deadline)
+            }
+            Err(why) => Err(self.key.complaint(why)),
+        };
+        Probe { way, concerns }
     }
 
     fn deliver(&self, notices: &[Notice], deadline: Deadline) -> Result<(), String> {

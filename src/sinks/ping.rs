@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::http::{Answer, Client, Method, Request, SecretUrl, Url, tell_each};
+use super::probe::Probe;
 use super::{Opening, Pace, Sink, Topic};
 use crate::clock::Deadline;
 use crate::human;
@@ -76,6 +77,10 @@ impl Sink for Ping {
             format!("POST {check}/{segment}{query}\n{}", body(notice, self.body_limit()))
         };
         notices.iter().map(request).collect()
+    }
+
+    fn probe(&self, deadline: Deadline) -> Probe {
+        self.check.probe(&self.client, deadline)
     }
 
     fn deliver(&self, notices: &[Notice], deadline: Deadline) -> Result<(), String> {

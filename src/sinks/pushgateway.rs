@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::exposition::{Before, is_whole, page};
 use super::http::{Client, Method, Request, Url};
+use super::probe::{Complaint, Probe};
 use super::secret::Secret;
 use super::{Opening, Pace, Sink, Topic};
 use crate::base64::base64;
@@ -82,6 +83,24 @@ impl Sink for Pushgateway {
             Some(format!("{} {gateway}/{}\n{text}", method(notice), group(notice)))
         };
         notices.iter().filter_map(request).collect()
+    }
+
+    /// Asks whether it is ready, as those do who start one.
+    fn probe(&self, deadline: Deadline) -> Probe {
+        let complaint = |why| Complaint::new(why, "start the gateway, open the way to it, or name another");
+        let url = match self.url() {
+            Ok(url) => url,
+            Err(why) => return Probe::from(Err(self.gateway.complaint(why))).with(self.gateway.concerns()),
+        };
+        let way = match self.client.look(Method::GET, &url.with("-/ready"), deadline) {
+            Ok(answer) if answer.is_success() => Ok("it is ready".to_owned()),
+            Ok(answer) => Err(Complaint::new(
+                format!("'-/ready' is answered by HTTP {}", answer.status()),
+                "name the URL of a Pushgateway, without a path of its own",
+            )),
+            Err(why) => Err(complaint(why)),
+        };
+        Probe::from(way).with(self.gateway.concerns())
     }
 
     /// Every request has a share of the time, so that one which cannot be made leaves the others theirs.

@@ -2,13 +2,14 @@
 //! is read when it is needed, so that a file which is not there costs the sink and not the job.
 
 use std::ffi::OsString;
-use std::fs::OpenOptions;
+use std::fs::{Metadata, OpenOptions, metadata};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 
 use nix::libc;
 
+use super::probe::Complaint;
 use crate::os_error;
 
 /// Longest value in a file, in bytes: enough for any key, and an end for a file that has none.
@@ -79,6 +80,33 @@ impl Secret {
         let text = text.ok_or_else(|| format!("what is in '{place}' is no text"))?;
         let value = text.trim();
         if value.is_empty() { Err(format!("there is nothing in '{place}'")) } else { Ok(value.to_owned()) }
+    }
+}
+
+impl Secret {
+    /// That it cannot be read, for this reason, and what to do about it.
+    pub fn complaint(&self, why: String) -> Complaint {
+        let hint = match self {
+            Self::Literal(_) => "write it as the manual says".to_owned(),
+            Self::File(path) => format!("write it to '{path}', for this user alone to read"),
+            Self::Variable(name, _) => {
+                format!(
+                    "set '{name}' where the jobs are started, as in the crontab; cron passes nothing else on"
+                )
+            }
+        };
+        Complaint::new(why, hint)
+    }
+
+    /// Who else can read it.
+    pub fn concerns(&self) -> Vec<Complaint> {
+        let Self::File(path) = self else { return Vec::new() };
+        let everybody = |found: Metadata| found.mode() & 0o004 != 0;
+        if !metadata(path).is_ok_and(everybody) {
+            return Vec::new();
+        }
+        let what = format!("everybody can read the secret in '{path}'");
+        vec![Complaint::new(what, format!("take that away: chmod o= '{path}'"))]
     }
 }
 

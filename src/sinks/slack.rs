@@ -9,6 +9,7 @@ mod text;
 use std::sync::Arc;
 
 use super::http::{Answer, Client, Method, Request, SecretUrl, Url};
+use super::probe::Probe;
 use super::{Opening, Pace, Sink, Topic};
 use crate::clock::Deadline;
 use crate::notice::Notice;
@@ -63,6 +64,10 @@ impl Sink for Slack {
     fn preview(&self, notices: &[Notice]) -> Vec<String> {
         let webhook = self.webhook.shown();
         notices.iter().map(|notice| format!("POST {webhook}\n{}", message::message(notice))).collect()
+    }
+
+    fn probe(&self, deadline: Deadline) -> Probe {
+        self.webhook.probe(&self.client, deadline)
     }
 
     fn deliver(&self, notices: &[Notice], deadline: Deadline) -> Result<(), String> {

@@ -4,10 +4,13 @@
 
 mod place;
 
+use std::fs::{Metadata, metadata};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::exposition::{Before, page};
+use super::probe::{Complaint, Probe, may_write_in};
 use super::{Opening, Pace, Sink, Topic};
 use crate::clock::Deadline;
 use crate::notice::{News, Notice};
@@ -63,6 +66,19 @@ impl Sink for Textfile {
             Some(format!("{}\n{text}", self.dir.join(file_name(notice)).display()))
         };
         notices.iter().filter_map(file).collect()
+    }
+
+    fn probe(&self, _: Deadline) -> Probe {
+        let way = may_write_in(&self.dir).map(|()| "files can be made there".to_owned());
+        let is_closed = |found: Metadata| found.mode() & 0o055 == 0;
+        let concern = || {
+            Complaint::new(
+                "nobody else can enter the directory, and node_exporter is another user",
+                format!("let it in: chmod a+rx '{}'", self.dir.display()),
+            )
+        };
+        let concerns = metadata(&self.dir).is_ok_and(is_closed).then(concern);
+        Probe { way, concerns: concerns.into_iter().collect() }
     }
 
     fn deliver(&self, notices: &[Notice], deadline: Deadline) -> Result<(), String> {

@@ -1,6 +1,7 @@
 //! Messages out of the door. Nothing here waits but the look-up of a name and a connection to another
 //! host: a receiver that is full, absent or restarting costs its messages and nothing else.
 
+mod probe;
 mod stream;
 
 use std::io;
@@ -107,13 +108,7 @@ impl Transport {
 
     fn open(&self) -> Result<Door, String> {
         let address = match &self.address {
-            Address::Udp(host) => {
-                let found = addresses_of(host)?;
-                // A datagram to an address on which nobody listens is lost without a sound, and most
-                // servers listen on IPv4 alone.
-                let best = found.iter().find(|address| address.is_ipv4()).or(found.first());
-                best.copied().ok_or_else(|| format!("'{host}' has no address"))?
-            }
+            Address::Udp(host) => chosen(host)?,
             Address::Unix(path, _) => {
                 let socket = UnixDatagram::from(socket_of(AddressFamily::Unix, SockType::Datagram)?);
                 return Ok(Box::new(UnixMetricSink::from(path, socket)));
@@ -132,6 +127,15 @@ impl Transport {
             Err(error) => Err(error.to_string()),
         }
     }
+}
+
+/// The address of a host that datagrams go to.
+fn chosen(host: &Host) -> Result<SocketAddr, String> {
+    let found = addresses_of(host)?;
+    // A datagram to an address on which nobody listens is lost without a sound, and most servers listen
+    // on IPv4 alone.
+    let best = found.iter().find(|address| address.is_ipv4()).or(found.first());
+    best.copied().ok_or_else(|| format!("'{host}' has no address"))
 }
 
 /// The addresses that a host has; at least one.

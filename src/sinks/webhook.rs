@@ -7,6 +7,7 @@ mod signature;
 use std::sync::Arc;
 
 use super::http::{Answer, Client, Method, Request, SecretUrl, Url, tell_each};
+use super::probe::Probe;
 use super::secret::Secret;
 use super::{Opening, Pace, Sink, Topic, options_of_url};
 use crate::clock::{Deadline, Timestamp};
@@ -116,6 +117,17 @@ impl Sink for Webhook {
             text + "\n" + &envelope::body(notice)
         };
         notices.iter().map(request).collect()
+    }
+
+    fn probe(&self, deadline: Deadline) -> Probe {
+        let mut probe = self.url.probe(&self.client, deadline);
+        if let Some(secret) = &self.secret {
+            if let Err(why) = SigningKey::read(secret) {
+                probe.way = Err(secret.complaint(why));
+            }
+            probe.concerns.extend(secret.concerns());
+        }
+        probe
     }
 
     fn deliver(&self, notices: &[Notice], deadline: Deadline) -> Result<(), String> {

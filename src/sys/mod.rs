@@ -11,6 +11,7 @@ pub mod arena;
 pub mod descriptor;
 pub mod entry;
 pub mod lifeline;
+pub mod limits;
 pub mod process;
 pub mod random;
 pub mod signals;

@@ -2,6 +2,7 @@
 //! documented it has. Names are taken from what it prints, sends and records, not from its source.
 
 mod backups;
+mod doctor;
 mod examples;
 // Their sinks are reached over HTTP.
 #[cfg(feature = "http")]
@@ -48,10 +49,11 @@ fn every_option_of_the_help_is_in_the_manual_and_no_other() {
 }
 
 /// The subcommands, and the sections of the manual that have their options.
-const SUBCOMMANDS: [(&str, &[&str]); 7] = [
+const SUBCOMMANDS: [(&str, &[&str]); 8] = [
     ("status", &["SUBCOMMANDS", "STATUS"]),
     ("history", &["SUBCOMMANDS", "HISTORY"]),
     ("check", &["SUBCOMMANDS", "CHECK"]),
+    ("doctor", &["SUBCOMMANDS", "DOCTOR"]),
     ("mute", &["SUBCOMMANDS", "MUTE AND FORGET"]),
     ("forget", &["SUBCOMMANDS", "MUTE AND FORGET"]),
     ("flush", &["SUBCOMMANDS", "DELIVERIES OWED"]),

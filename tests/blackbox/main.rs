@@ -20,6 +20,8 @@ mod crash;
 mod damaged;
 #[cfg(debug_assertions)]
 mod defects;
+#[cfg(debug_assertions)]
+mod doctor;
 mod documents;
 mod drill;
 mod environment;

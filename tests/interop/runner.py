@@ -18,6 +18,7 @@ SCENARIOS = (
     "backup_tools",
     "ping",
     "syslog",
+    "doctor",
     "dogstatsd",
     "statsd_tags",
     "prometheus",

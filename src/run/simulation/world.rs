@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::clock::{Deadline, Timestamp};
 use crate::notice::Notice;
+use crate::sinks::probe::Probe;
 use crate::sinks::{Kind, Opening, Pace, Sink, Topic};
 
 use super::SINKS;
@@ -132,6 +133,10 @@ impl Sink for Simulated {
 
     fn preview(&self, _: &[Notice]) -> Vec<String> {
         Vec::new()
+    }
+
+    fn probe(&self, _: Deadline) -> Probe {
+        Probe::reached("a simulation")
     }
 
     fn deliver(&self, notices: &[Notice], _: Deadline) -> Result<(), String> {

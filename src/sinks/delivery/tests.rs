@@ -4,6 +4,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use super::*;
 use crate::clock::Stopwatch;
 use crate::notice::News;
+use crate::sinks::probe::Probe;
 use crate::sinks::sample;
 
 /// Who was told what, in that order.
@@ -41,6 +42,9 @@ impl Sink for Fake {
     fn prepare(&self) {}
     fn preview(&self, _: &[Notice]) -> Vec<String> {
         Vec::new()
+    }
+    fn probe(&self, _: Deadline) -> Probe {
+        Probe::reached("a test")
     }
     fn deliver(&self, notices: &[Notice], deadline: Deadline) -> Result<(), String> {
         (self.deliver)(notices, deadline)?;

@@ -8,7 +8,7 @@ use crate::sinks::secret::Secret;
 
 /// A URL, or where it is.
 pub struct SecretUrl {
-    secret: Secret,
+    pub(super) secret: Secret,
     /// Once it has been read.
     url: OnceLock<Url>,
 }

@@ -86,6 +86,11 @@ impl Url {
         Self { path: format!("{path}/{segment}"), query: Some(query), ..self.clone() }
     }
 
+    /// What stands at the root of the same host.
+    pub fn front_page(&self) -> Self {
+        Self { path: String::new(), query: None, ..self.clone() }
+    }
+
     /// All of it, to be sent and never to be shown.
     pub fn secret_text(&self) -> String {
         let Self { origin, path, query, .. } = self;

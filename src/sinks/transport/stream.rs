@@ -89,7 +89,7 @@ pub fn wait_when_closed(connection: &TcpStream, deadline: Deadline) {
 }
 
 /// The first of the addresses that answers. Each has its share of the time.
-fn connect_to(addresses: &[SocketAddr], deadline: Deadline) -> Result<TcpStream, String> {
+pub fn connect_to(addresses: &[SocketAddr], deadline: Deadline) -> Result<TcpStream, String> {
     let mut why = io::Error::from(io::ErrorKind::TimedOut);
     for (tried, address) in addresses.iter().enumerate() {
         let share = deadline.left() / u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
