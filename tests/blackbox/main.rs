@@ -54,3 +54,4 @@ mod timeout;
 mod transparency;
 mod upkeep;
 mod usage;
+mod wrap;
