@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
@@ -152,12 +153,22 @@ fn furnished(crontab: &Crontab) -> (Host, Vec<u8>) {
 /// What one run leaves.
 #[derive(Debug, PartialEq, Eq)]
 struct Trace {
-    end: End,
-    stdout: Vec<u8>,
-    stderr: Vec<u8>,
-    /// Blocks of the programs that ran, sorted: those of a pipeline run at the same time.
-    records: Vec<Vec<u8>>,
-    files: Vec<(OsString, Vec<u8>)>,
+    end: i32,
+    stdout: Shown,
+    stderr: Shown,
+    /// What the programs that ran wrote down, its lines sorted: those of a pipeline run at the same time.
+    records: Vec<Shown>,
+    files: Vec<(OsString, Shown)>,
+}
+
+/// Bytes that a failure shows readably.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Shown(Vec<u8>);
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0.escape_ascii())
+    }
 }
 
 /// Runs a line as cron does: by the crontab's SHELL, in the home, its input on stdin.
@@ -186,8 +197,9 @@ fn run(host: &Host, entry: &Entry) -> (Trace, Ran) {
     let invocation = invocation.env("SHELL", &shell).env("PATH", path).env("RECORDS", &records);
     let ran = invocation.cwd(&home).stdin(fs::File::open(stdin).unwrap()).run();
     let text = fs::read(&records).unwrap_or_default();
-    let mut blocks: Vec<Vec<u8>> = text.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
-    blocks.sort();
+    let mut records: Vec<Shown> =
+        text.split_inclusive(|&byte| byte == b'\n').map(|line| Shown(line.to_vec())).collect();
+    records.sort();
     let mut files = Vec::new();
     for file in fs::read_dir(&home).unwrap() {
         let file = file.unwrap();
@@ -197,17 +209,24 @@ fn run(host: &Host, entry: &Entry) -> (Trace, Ran) {
     }
     files.sort();
     let stderr = without_own(&ran.stderr);
-    (Trace { end: ran.end(), stdout: ran.stdout.clone(), stderr, records: blocks, files }, ran)
+    // The shell that cron starts outlives cronward, and says by its status what that died of.
+    let end = match ran.end() {
+        End::Code(code) => code,
+        End::Signal(signal) => 128 + signal,
+    };
+    (Trace { end, stdout: without_own(&ran.stdout), stderr, records, files }, ran)
 }
 
-/// Without what cronward says, and what a shell or cronward says of a command that it did not find.
-fn without_own(text: &[u8]) -> Vec<u8> {
+/// Without what cronward says and the facts that it gives to the job, and without what a shell says of a
+/// command that it did not find or that died.
+fn without_own(text: &[u8]) -> Shown {
+    let is_own = |line: &&[u8]| {
+        line.starts_with(b"cronward: ") || line.starts_with(b"CRONWARD_RUN_")
+            || line.ends_with(b"not found\n")
+            || *line == b"Terminated\n"
+    };
     let lines = text.split_inclusive(|&byte| byte == b'\n');
-    lines
-        .filter(|line| !line.starts_with(b"cronward: ") && !line.ends_with(b"not found\n"))
-        .flatten()
-        .copied()
-        .collect()
+    Shown(lines.filter(|line| !is_own(line)).flatten().copied().collect())
 }
 
 /// The label of a wrapped line.
@@ -241,8 +260,8 @@ fn assert_keeps_its_meaning(crontab: &Crontab) {
         assert_eq!(shown.contains(&schedule), before.times != "@reboot", "{name}: {shown}");
         assert!(labels.insert(label(&after.line).to_vec()), "{name}: a label twice: {shown}");
         assert!(new_line.len() <= 999, "{name}: {shown}");
-        let ((expected, bare), (found, under)) = (run(&host, before), run(&host, after));
-        assert_eq!(found, expected, "{name}: {shown}\n{bare}\n{under}");
+        let ((expected, _), (found, under)) = (run(&host, before), run(&host, after));
+        assert_eq!(found, expected, "{name}: {shown}");
         let label = String::from_utf8(label(&after.line).to_vec()).unwrap();
         assert_eq!(host.journal(&label).outcomes().len(), 1, "{name}: {shown}\n{under}");
     }
