@@ -79,9 +79,9 @@ fn replaced_lines<'a>(text: &'a [u8], wrapped: &Wrapped) -> Vec<diff::Line<'a>> 
     text.split_inclusive(|&byte| byte == b'\n')
         .map(|old| {
             let end = start + old.len();
-            let new = changes.next_if(|(range, _)| range.start < end).map(|(range, with)| {
-                [&text[start..range.start], with, &text[range.end..end]].concat()
-            });
+            let new = changes
+                .next_if(|(range, _)| range.start < end)
+                .map(|(range, with)| [&text[start..range.start], with, &text[range.end..end]].concat());
             start = end;
             diff::Line { old, new }
         })

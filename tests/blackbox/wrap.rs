@@ -32,7 +32,8 @@ pub fn search_path(host: &Host) -> String {
 fn a_crontab_goes_through_from_stdin_or_a_file_with_its_commands_wrapped() {
     let host = Host::new();
     let path = search_path(&host);
-    let text = format!("PATH={path}\n# nightly\n0 2 * * *  /opt/backup.sh --all\n@daily\tsync | mail root%x\n");
+    let text =
+        format!("PATH={path}\n# nightly\n0 2 * * *  /opt/backup.sh --all\n@daily\tsync | mail root%x\n");
     let expected = format!(
         "PATH={path}\n# nightly\n\
          0 2 * * *  cronward -l backup --schedule '0 2 * * *' -- /opt/backup.sh --all\n\
@@ -65,16 +66,19 @@ fn a_crontab_with_users_is_known_by_its_place_or_said_to_be_one() {
     let text = format!("PATH={}\n17 *\t* * *\troot    /opt/hourly\n", search_path(&host));
     let ran = wrap(&host, &["--system"], text.as_bytes());
     assert!(
-        ran.stdout_text()
-            .ends_with("\troot    cronward -l hourly --schedule '17 * * * *' -- /opt/hourly\n"),
+        ran.stdout_text().ends_with("\troot    cronward -l hourly --schedule '17 * * * *' -- /opt/hourly\n"),
         "{ran}"
     );
     let ran = wrap(&host, &[], text.as_bytes());
     assert_eq!((ran.stdout_text(), ran.end()), (text, End::Code(1)), "{ran}");
-    assert!(ran.stderr_text().starts_with("cronward: line 2: ") && ran.stderr_text().contains("--system"), "{ran}");
+    assert!(
+        ran.stderr_text().starts_with("cronward: line 2: ") && ran.stderr_text().contains("--system"),
+        "{ran}"
+    );
     // One that is on every Debian host, or on none: then there is nothing to compare.
     if let Ok(system) = fs::read_to_string("/etc/crontab") {
-        let [named, said] = [wrap(&host, &["/etc/crontab"], b""), wrap(&host, &["--system"], system.as_bytes())];
+        let [named, said] =
+            [wrap(&host, &["/etc/crontab"], b""), wrap(&host, &["--system"], system.as_bytes())];
         assert_eq!(named.stdout_text(), said.stdout_text());
     }
 }
@@ -83,7 +87,9 @@ fn a_crontab_with_users_is_known_by_its_place_or_said_to_be_one() {
 fn all_of_a_crontab_is_printed_whatever_is_not_understood_and_the_status_says_so() {
     let host = Host::new();
     let path = search_path(&host);
-    let text = format!("PATH={path}\n0~9 * * * * a\n@daily b\nSHELL=/usr/bin/fish\n@daily c\n@daily d\r\n\r\n@daily e");
+    let text = format!(
+        "PATH={path}\n0~9 * * * * a\n@daily b\nSHELL=/usr/bin/fish\n@daily c\n@daily d\r\n\r\n@daily e"
+    );
     fs::write(host.path("my crontab"), &text).unwrap();
     let ran = wrap(&host, &["my crontab"], b"");
     assert_eq!(
@@ -95,7 +101,9 @@ fn all_of_a_crontab_is_printed_whatever_is_not_understood_and_the_status_says_so
     let said = ran.stderr_text();
     let numbers: Vec<_> = said
         .lines()
-        .map(|line| line.strip_prefix("cronward: 'my crontab', line ").expect("where").split(':').next().unwrap())
+        .map(|line| {
+            line.strip_prefix("cronward: 'my crontab', line ").expect("where").split(':').next().unwrap()
+        })
         .collect();
     assert_eq!(numbers, ["2", "5", "6", "7", "8", "8"], "{ran}");
 }

@@ -25,6 +25,7 @@ SCENARIOS = (
     "slack",
     "http_failures",
     "examples",
+    "completions",
     "terminal",
     "init",
     "faults",

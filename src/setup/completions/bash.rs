@@ -85,12 +85,13 @@ _cronward() {
     elif [[ $place != run ]]; then
         _cronward_value "$place"
     else
-        _cronward_command "$COMP_CWORD"
+        local subcommands=()
         if ((COMP_CWORD == 1)); then
-            local found=("${COMPREPLY[@]}")
             _cronward_words "$_cronward_subcommands"
-            COMPREPLY+=("${found[@]}")
+            subcommands=("${COMPREPLY[@]}")
         fi
+        _cronward_command "$COMP_CWORD"
+        COMPREPLY=("${subcommands[@]}" "${COMPREPLY[@]}")
     fi
 }
 

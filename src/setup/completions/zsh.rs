@@ -25,7 +25,11 @@ pub fn script() -> String {
     );
     script.push_str("_cronward_first() {\n    local -a subcommands\n    subcommands=(\n");
     for row in &ROWS {
-        let _ = writeln!(script, "        {}", quoted(&format!("{}:{}", row.name, gist(row).replace(':', "\\:"))));
+        let _ = writeln!(
+            script,
+            "        {}",
+            quoted(&format!("{}:{}", row.name, gist(row).replace(':', "\\:")))
+        );
     }
     script.push_str(
         "    )\n    (( _cronward_at == 2 )) && _describe -t subcommands subcommand subcommands\n    \
@@ -61,7 +65,8 @@ pub fn script() -> String {
 fn spec(option: Known) -> String {
     let spelling = option.spelling();
     let long = spelling.long;
-    let help = spelling.help.replace('\\', "\\\\").replace('[', "\\[").replace(']', "\\]").replace(':', "\\:");
+    let help =
+        spelling.help.replace('\\', "\\\\").replace('[', "\\[").replace(']', "\\]").replace(':', "\\:");
     let value = |name: &str| format!(":{}{}", name.replace([':', '[', ']'], " "), action(value_of(option)));
     let (mark, ending, short_ending, value) = match spelling.takes {
         Takes::Nothing => ("", "", "", String::new()),

@@ -62,7 +62,9 @@ fn put(mark: u8, line: &[u8], diff: &mut Vec<u8>) {
 pub fn name(path: Option<&Path>) -> String {
     let name = path.and_then(Path::to_str).map(|path| path.trim_start_matches("./").trim_start_matches('/'));
     let is_plain = |name: &&str| {
-        !name.is_empty() && !name.contains("..") && !name.contains(|c: char| c.is_whitespace() || c.is_control() || "\"\\".contains(c))
+        !name.is_empty()
+            && !name.contains("..")
+            && !name.contains(|c: char| c.is_whitespace() || c.is_control() || "\"\\".contains(c))
     };
     name.filter(is_plain).unwrap_or("crontab").to_owned()
 }

@@ -80,8 +80,32 @@ static INTERPRETERS: [Interpreter; 14] = [
 
 /// Commands that only make things ready, wait or look: a job is not called by them.
 static AROUND: [&str; 27] = [
-    ".", ":", "[", "[[", "cd", "command", "exit", "export", "false", "hash", "mkdir", "pushd", "return", "set",
-    "sleep", "source", "test", "trap", "true", "type", "ulimit", "umask", "unset", "wait", "which", "pgrep",
+    ".",
+    ":",
+    "[",
+    "[[",
+    "cd",
+    "command",
+    "exit",
+    "export",
+    "false",
+    "hash",
+    "mkdir",
+    "pushd",
+    "return",
+    "set",
+    "sleep",
+    "source",
+    "test",
+    "trap",
+    "true",
+    "type",
+    "ulimit",
+    "umask",
+    "unset",
+    "wait",
+    "which",
+    "pgrep",
     "mountpoint",
 ];
 
@@ -89,8 +113,7 @@ static AROUND: [&str; 27] = [
 static FAINT: [&str; 5] = ["cat", "echo", "printf", "yes", "logger"];
 
 /// Endings of scripts.
-static ENDINGS: [&str; 12] =
-    ["sh", "bash", "py", "pl", "rb", "php", "phar", "js", "mjs", "jar", "R", "lua"];
+static ENDINGS: [&str; 12] = ["sh", "bash", "py", "pl", "rb", "php", "phar", "js", "mjs", "jar", "R", "lua"];
 
 /// Names of scripts that say nothing without the directory that they are in.
 static GENERIC: [&str; 11] =
@@ -226,8 +249,22 @@ fn of_script(interpreter: &Interpreter, words: &[OsString], depth: usize) -> Fou
 
 /// Options of docker(1) that take a value as the next word.
 const VALUED: [&str; 16] = [
-    "-e", "-f", "-h", "-l", "-p", "-u", "-v", "-w", "--env", "--env-file", "--file", "--name", "--network",
-    "--user", "--volume", "--workdir",
+    "-e",
+    "-f",
+    "-h",
+    "-l",
+    "-p",
+    "-u",
+    "-v",
+    "-w",
+    "--env",
+    "--env-file",
+    "--file",
+    "--name",
+    "--network",
+    "--user",
+    "--volume",
+    "--workdir",
 ];
 
 /// By what runs in a container, else by the container or its image.

@@ -68,9 +68,9 @@ fn absolute(executable: Option<&Path>, usual: &[PathBuf]) -> Option<PathBuf> {
 /// Whether it stands where Cargo puts what it has built.
 fn is_of_a_build(path: &Path) -> bool {
     let mut above = path.ancestors().skip(1);
-    let is_profile =
-        |dir: &Path| dir.file_name().is_some_and(|name| name == "release" || name == "debug");
-    above.next().is_some_and(is_profile) && above.any(|dir| dir.file_name().is_some_and(|name| name == "target"))
+    let is_profile = |dir: &Path| dir.file_name().is_some_and(|name| name == "release" || name == "debug");
+    above.next().is_some_and(is_profile)
+        && above.any(|dir| dir.file_name().is_some_and(|name| name == "target"))
 }
 
 fn is_program(path: &Path) -> bool {
@@ -113,7 +113,11 @@ mod tests {
         assert_eq!(absolute(Some(&versioned), &usual), Some(versioned.clone()));
         assert_eq!(absolute(None, &usual), None);
         let renamed = tree.program("opt/cronward-1.2");
-        assert_eq!(absolute(Some(&renamed), &usual), None, "a line that calls it would not be known as wrapped");
+        assert_eq!(
+            absolute(Some(&renamed), &usual),
+            None,
+            "a line that calls it would not be known as wrapped"
+        );
         let installed = tree.program("bin/cronward");
         assert_eq!(absolute(Some(&built), &usual), Some(installed.clone()));
         assert_eq!(absolute(Some(&renamed), &usual), Some(installed.clone()));

@@ -279,7 +279,9 @@ fn for_cron(bytes: &[u8]) -> Cow<'_, [u8]> {
     if !bytes.iter().any(|byte| b"%\\".contains(byte)) {
         return Cow::Borrowed(bytes);
     }
-    let escaped = bytes.iter().flat_map(|&byte| b"\\".iter().copied().filter(move |_| b"%\\".contains(&byte)).chain([byte]));
+    let escaped = bytes
+        .iter()
+        .flat_map(|&byte| b"\\".iter().copied().filter(move |_| b"%\\".contains(&byte)).chain([byte]));
     Cow::Owned(escaped.collect())
 }
 

@@ -78,7 +78,10 @@ mod tests {
             (&["a.sh", "b.sh"][..], &["a", "b"][..]),
             (&["dump app", "dump shop"], &["dump-app", "dump-shop"]),
             (&["dump --all app", "dump --all shop"], &["dump-app", "dump-shop"]),
-            (&["php artisan queue:work", "php artisan schedule:run"], &["artisan-queue-work", "artisan-schedule-run"]),
+            (
+                &["php artisan queue:work", "php artisan schedule:run"],
+                &["artisan-queue-work", "artisan-schedule-run"],
+            ),
             (&["/srv/blue/tick", "/srv/green/tick"], &["tick-blue", "tick-green"]),
             (&["cd /srv/blue && ./tick", "cd /srv/green && ./tick"], &["tick-blue", "tick-green"]),
             (&["dump", "dump app"], &["dump", "dump-app"]),

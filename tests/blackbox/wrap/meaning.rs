@@ -33,9 +33,39 @@ case ${0##*/} in fail) exit 3 ;; esac
 
 /// Programs that are found by PATH.
 const IN_PATH: [&str; 33] = [
-    "a", "b", "c", "certbot", "curl", "d", "debian-sa1", "docker", "dump", "e", "f", "fail", "g", "ghost", "gzip",
-    "heat", "invoke-rc.d", "mail", "node", "perl", "pg_dump", "php", "python3", "record", "report", "restic", "rsync",
-    "ruby", "run-parts", "su", "sudo", "sync", "tick",
+    "a",
+    "b",
+    "c",
+    "certbot",
+    "curl",
+    "d",
+    "debian-sa1",
+    "docker",
+    "dump",
+    "e",
+    "f",
+    "fail",
+    "g",
+    "ghost",
+    "gzip",
+    "heat",
+    "invoke-rc.d",
+    "mail",
+    "node",
+    "perl",
+    "pg_dump",
+    "php",
+    "python3",
+    "record",
+    "report",
+    "restic",
+    "rsync",
+    "ruby",
+    "run-parts",
+    "su",
+    "sudo",
+    "sync",
+    "tick",
 ];
 /// Further ones.
 const ALSO_IN_PATH: [&str; 2] = ["tar", "vacuumdb"];
@@ -128,16 +158,23 @@ fn furnished(crontab: &Crontab) -> (Host, Vec<u8>) {
         // Not those of mail addresses and of cron's words.
         if piece.starts_with(b"/") {
             text.extend_from_slice(root.as_os_str().as_bytes());
-            let path: Vec<u8> = piece.iter().copied().take_while(|byte| byte.is_ascii_alphanumeric() || b"/._-".contains(byte)).collect();
+            let path: Vec<u8> = piece
+                .iter()
+                .copied()
+                .take_while(|byte| byte.is_ascii_alphanumeric() || b"/._-".contains(byte))
+                .collect();
             let path = root.join(OsStr::from_bytes(&path[1..]));
             if !path.exists() && !path.to_string_lossy().ends_with('-') {
                 fs::create_dir_all(path.parent().unwrap()).unwrap();
                 let name = path.strip_prefix(host.directory()).unwrap().to_str().unwrap().to_owned();
-                host.script(&name, match path.file_name().and_then(OsStr::to_str) {
-                    Some("job.env") => "JOB=known\n",
-                    Some("bare") => "record \"${BASH_VERSION:+bash}\" \"$@\"\n",
-                    _ => PROGRAM,
-                });
+                host.script(
+                    &name,
+                    match path.file_name().and_then(OsStr::to_str) {
+                        Some("job.env") => "JOB=known\n",
+                        Some("bare") => "record \"${BASH_VERSION:+bash}\" \"$@\"\n",
+                        _ => PROGRAM,
+                    },
+                );
             }
         } else {
             text.push(b'@');
@@ -221,7 +258,8 @@ fn run(host: &Host, entry: &Entry) -> (Trace, Ran) {
 /// command that it did not find or that died.
 fn without_own(text: &[u8]) -> Shown {
     let is_own = |line: &&[u8]| {
-        line.starts_with(b"cronward: ") || line.starts_with(b"CRONWARD_RUN_")
+        line.starts_with(b"cronward: ")
+            || line.starts_with(b"CRONWARD_RUN_")
             || line.ends_with(b"not found\n")
             || *line == b"Terminated\n"
     };
@@ -252,7 +290,8 @@ fn assert_keeps_its_meaning(crontab: &Crontab) {
             continue;
         }
         changed += 1;
-        let of = |entries: &'_ [Entry]| entries.iter().position(|entry| entry.number == at + 1).expect("an entry");
+        let of =
+            |entries: &'_ [Entry]| entries.iter().position(|entry| entry.number == at + 1).expect("an entry");
         let (before, after) = (&old[of(&old)], &new[of(&new)]);
         assert_eq!((&before.times, &before.input), (&after.times, &after.input), "{name}");
         let shown = String::from_utf8_lossy(&after.line).into_owned();

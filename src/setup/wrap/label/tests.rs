@@ -44,7 +44,10 @@ fn a_job_is_called_by_the_program_that_does_the_work() {
             "[ -x /usr/lib/php/sessionclean ] && if [ ! -d /run/systemd/system ]; then /usr/lib/php/sessionclean; fi",
             "sessionclean",
         ),
-        ("test -e /run/systemd/system || SERVICE_MODE=1 /usr/lib/e2fsprogs/e2scrub_all_cron", "e2scrub_all_cron"),
+        (
+            "test -e /run/systemd/system || SERVICE_MODE=1 /usr/lib/e2fsprogs/e2scrub_all_cron",
+            "e2scrub_all_cron",
+        ),
         ("perl -e 'print 1'", "perl"),
         ("perl -I /lib /opt/x.pl", "x"),
         ("php -d memory_limit=1G /srv/shop/bin/console cache:clear", "shop-console"),

@@ -49,11 +49,17 @@ fn cronward_is_put_before_words_and_around_anything_else() {
         ("a | b  # it's", "cronward -l a --schedule '@daily' -c 'a | b'  # it's"),
         ("a;# it's", "cronward -l a --schedule '@daily' -c 'a;' # it's"),
         ("sh -c 'a; b' | c", r"cronward -l a --schedule '@daily' -c 'sh -c '\''a; b'\'' | c'"),
-        (r"tar cf /b/$(date +\%F) /etc", r"cronward -l tar --schedule '@daily' -- tar cf /b/$(date +\%F) /etc"),
+        (
+            r"tar cf /b/$(date +\%F) /etc",
+            r"cronward -l tar --schedule '@daily' -- tar cf /b/$(date +\%F) /etc",
+        ),
         (r"a; date +\%F # \%", r"cronward -l a --schedule '@daily' -c 'a; date +\%F' # \%"),
         (r"a; echo \\ 'x'", r"cronward -l a --schedule '@daily' -c 'a; echo \\ '\''x'\'''"),
         ("a | b%in%put's", "cronward -l a --schedule '@daily' -c 'a | b'%in%put's"),
-        ("mail -s hi joe%Joe,%%Where?%", "cronward -l mail --schedule '@daily' -- mail -s hi joe%Joe,%%Where?%"),
+        (
+            "mail -s hi joe%Joe,%%Where?%",
+            "cronward -l mail --schedule '@daily' -- mail -s hi joe%Joe,%%Where?%",
+        ),
         ("flock -n /l /opt/a", "cronward -l a --schedule '@daily' -- flock -n /l /opt/a"),
         ("A=b backup", "cronward -l backup --schedule '@daily' -c 'A=b backup'"),
     ] {
@@ -74,7 +80,11 @@ fn the_line_is_run_by_the_shell_of_the_crontab() {
         ("/o%p/bash", "a; b", r"cronward -l a --schedule '@daily' -- '/o\%p/bash' -c 'a; b'"),
     ] {
         // Quotes are only needed around what is special to a shell, which a percent sign is not.
-        assert_eq!(command(&format!("SHELL={shell}\n"), old), new.replace("'/o\\%p/bash'", "/o\\%p/bash"), "{old}");
+        assert_eq!(
+            command(&format!("SHELL={shell}\n"), old),
+            new.replace("'/o\\%p/bash'", "/o\\%p/bash"),
+            "{old}"
+        );
     }
 }
 
@@ -270,7 +280,8 @@ fn entries(text: &[u8], form: Form) -> Vec<(usize, Vec<u8>, Option<Vec<u8>>, Opt
 fn a_path_with_odd_bytes_is_quoted_for_the_shell_and_for_cron() {
     let cronward = |_: &[u8]| Some(OsString::from_vec(b"/o p/100%\\'/cronward".to_vec()));
     let text = b"@daily /opt/x\n";
-    let new = wrap(text, Form::User, &Host { cronward: &cronward, is_script_of_shell: &|_| false }).applied(text);
+    let new =
+        wrap(text, Form::User, &Host { cronward: &cronward, is_script_of_shell: &|_| false }).applied(text);
     let (command, _) = &commands(&new)[0];
     assert!(command.starts_with(br"'/o p/100%\'\''/cronward' -l x "), "{}", String::from_utf8_lossy(command));
     assert_eq!(wrapped_jobs(&new, Form::User).jobs[0].label.as_str(), "x");
