@@ -18,9 +18,11 @@ use crate::sinks::KINDS;
 /// The word, in place of a shell's name, by which the scripts ask for the labels on record.
 pub const LABELS: &str = "labels";
 
+/// What makes one.
+type Script = fn() -> String;
+
 /// The shells that there is a script for.
-static SHELLS: [(&str, fn() -> String); 3] =
-    [("bash", bash::script), ("zsh", zsh::script), ("fish", fish::script)];
+static SHELLS: [(&str, Script); 3] = [("bash", bash::script), ("zsh", zsh::script), ("fish", fish::script)];
 
 /// A script for the shell of this name, or of the path of one.
 ///

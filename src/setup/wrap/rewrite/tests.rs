@@ -264,8 +264,11 @@ fn commands(text: &[u8]) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
     lines::read(text, Form::User).filter_map(command).collect()
 }
 
-/// Times, user and input of every entry.
-fn entries(text: &[u8], form: Form) -> Vec<(usize, Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>)> {
+/// Number, times, user and input of a line.
+type Around = (usize, Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>);
+
+/// What stands around every command.
+fn entries(text: &[u8], form: Form) -> Vec<Around> {
     let piece = |range: Range<usize>| text[range].to_vec();
     let entry = |line: lines::Line| match line.content {
         Content::Entry(entry) => {
