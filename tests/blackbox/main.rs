@@ -13,6 +13,7 @@ mod backpressure;
 mod capture;
 mod changes;
 mod check;
+mod completions;
 mod config;
 mod connections;
 mod counting;

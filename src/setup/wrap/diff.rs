@@ -22,8 +22,8 @@ pub fn unified(lines: &[Line<'_>], name: &str) -> Vec<u8> {
         if diff.is_empty() {
             diff.extend_from_slice(format!("--- a/{name}\n+++ b/{name}\n").as_bytes());
         }
-        // Changes whose contexts meet are one hunk.
-        let meets = |pair: &[usize]| pair[1] - pair[0] <= 2 * CONTEXT;
+        // Changes whose contexts touch are one hunk.
+        let meets = |pair: &[usize]| pair[1] - pair[0] <= 2 * CONTEXT + 1;
         let count = 1 + rest.windows(2).take_while(|pair| meets(pair)).count();
         let start = first.saturating_sub(CONTEXT);
         let end = (rest[count - 1] + 1 + CONTEXT).min(lines.len());
@@ -86,13 +86,13 @@ mod tests {
     }
 
     #[test]
-    fn changes_have_three_lines_around_them_and_meet_in_one_hunk() {
+    fn changes_have_three_lines_around_them_and_are_one_hunk_where_these_touch() {
         let old: String = (1..=20).map(|number| format!("{number}\n")).collect();
         assert_eq!(of(&old, &[]), "");
         assert_eq!(
-            of(&old, &[0, 7, 8, 17]),
-            "--- a/crontab\n+++ b/crontab\n@@ -1,4 +1,4 @@\n-1\n+new 1\n 2\n 3\n 4\n@@ -5,8 +5,8 @@\n 5\n 6\n 7\n-8\n-9\n+new 8\n\
-             +new 9\n 10\n 11\n 12\n@@ -15,6 +15,6 @@\n 15\n 16\n 17\n-18\n+new 18\n 19\n 20\n"
+            of(&old, &[0, 7, 8, 16]),
+            "--- a/crontab\n+++ b/crontab\n@@ -1,12 +1,12 @@\n-1\n+new 1\n 2\n 3\n 4\n 5\n 6\n 7\n-8\n-9\n+new 8\n\
+             +new 9\n 10\n 11\n 12\n@@ -14,7 +14,7 @@\n 14\n 15\n 16\n-17\n+new 17\n 18\n 19\n 20\n"
         );
     }
 
