@@ -51,6 +51,17 @@ fn a_crontab_goes_through_from_stdin_or_a_file_with_its_commands_wrapped() {
 }
 
 #[test]
+fn the_lines_of_the_manual_are_what_it_makes() {
+    let host = Host::new();
+    let path = search_path(&host);
+    let text = format!("PATH={path}\n0 3 * * * /opt/backup.sh >>backup.log\n0 4 * * * cd /srv && ./tick\n");
+    let ran = wrap(&host, &[], text.as_bytes()).stdout_text();
+    let (_, lines) = ran.split_once('\n').unwrap();
+    let manual = include_str!("../../man/cronward.1");
+    assert!(manual.contains(&format!(".Bd -literal -offset 2n\n{lines}.Ed\n")), "{lines}");
+}
+
+#[test]
 fn bytes_that_are_no_text_go_through() {
     let host = Host::new();
     let path = search_path(&host);

@@ -56,7 +56,7 @@ pub static CRONTABS: [Crontab; 40] = [
     user("redirections", 8, b"@daily record a > out.log\n@daily record a >> out.log\n@daily record b >>out.log 2>&1\n@daily record < in.txt\n@daily > out2.log record c\n@daily record d 2>err.log 1>out3.log\n@daily record e >&2\n@daily record 2>/dev/null <in.txt >>out4.log\n"),
     user("builtins", 8, b"@daily echo 'a\\tb'\n@daily printf '\\%s\\n' a b\n@daily cd / && pwd\n@daily umask 027; umask\n@daily exec record x\n@daily . @/etc/job.env; record \"$JOB\"\n@daily [ -e in.txt ] && record yes\n@daily eval 'record x'\n"),
     user("how it ends", 6, b"@daily fail\n@daily fail | cat\n@daily exit 7\n@daily no-such-program\n@daily kill -TERM $$\n@daily true\n"),
-    user("in the background", 2, b"@daily record a & wait\n@daily (record a &) ; record b >/dev/null; wait\n"),
+    user("in the background", 2, b"@daily record a & wait\n@daily (record a & wait) ; record b >/dev/null & wait\n"),
     user("one program for many things", 5, b"0 1 * * * dump app\n0 2 * * * dump shop\n0 3 * * * dump app\n0 4 * * * dump\n0 5 * * * dump app --full\n"),
     user("wrapped in part", 3, b"0 1 * * * cronward -l record -- record a\n0 2 * * * record b\n0 3 * * * cronward check >/dev/null\n0 4 * * * flock -n x.lock cronward -l locked -- record c\n0 5 * * * record d | cat\n0 6 * * * record d\n"),
     user("substitutions", 4, b"@daily record $(echo a b) `echo c`\n@daily record \"$(printf '\\%s' \"it's (nested) $(echo deep)\")\"\n@daily record $((1 + 2)) ${HOME##*/} | cat\n@daily sleep $((2 - 2)); record *.txt\n"),
