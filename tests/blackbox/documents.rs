@@ -219,7 +219,7 @@ fn the_reserved_words_of_the_manual_are_refused() {
     let named = |word: &str| SUBCOMMANDS.iter().any(|(name, _)| *name == word);
     assert!(SUBCOMMANDS.iter().all(|(name, _)| words.contains(*name)), "{words:?}");
     words.retain(|word| !["cronward", "[defaults]"].contains(&&word[..]) && !named(word));
-    assert!(words.len() > 2, "{words:?}");
+    assert!(words.len() > 1, "{words:?}");
     for word in words {
         let ran = Host::new().cronward([&word]).run();
         assert_eq!(ran.end(), End::Code(125), "{ran}");
