@@ -1,9 +1,9 @@
 //! The command line: which options there are ([`grammar`]), what was typed ([`reader`]), which of it is
 //! a subcommand, and the help.
 
-mod grammar;
+pub mod grammar;
 mod reader;
-mod subcommand;
+pub mod subcommand;
 mod usage;
 
 use std::ffi::{OsStr, OsString};

@@ -1,9 +1,9 @@
 //! PURE. Which jobs of a crontab are wrapped: what would run under which label, and when. It serves
 //! to find jobs that never ran, so what it cannot read it says, rather than pass over a job.
 
-mod calls;
+pub mod calls;
 pub mod lines;
-mod shell_line;
+pub mod shell_line;
 pub mod wrapping;
 
 use std::ffi::{OsStr, OsString};
@@ -62,7 +62,7 @@ pub struct Found {
 }
 
 /// Above how many lines Debian's cron ignores a crontab.
-const LINES_MAX: usize = 10_000;
+pub const LINES_MAX: usize = 10_000;
 
 /// Looks for wrapped jobs.
 pub fn wrapped_jobs(text: &[u8], form: Form) -> Found {

@@ -32,8 +32,13 @@ pub fn write_stderr(bytes: &[u8]) {
 /// Text that was asked for (`--help`, `--version`, `status`, `--dry-run`) to stdout. False if it
 /// could not be written in full.
 pub fn print(text: &str) -> bool {
+    print_bytes(text.as_bytes())
+}
+
+/// The same for what need not be text, as a crontab.
+pub fn print_bytes(bytes: &[u8]) -> bool {
     let mut stdout = std::io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_ok()
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).is_ok()
 }
 
 /// Whether stderr is a terminal.

@@ -7,7 +7,7 @@ mod drill;
 pub mod dry_run;
 mod wrap;
 
-pub use completions::completions;
+pub use completions::{LABELS, completions, labels};
 pub use doctor::doctor;
 pub use drill::{confirm, drill};
 pub use wrap::wrap;

@@ -28,6 +28,10 @@ pub fn perform(subcommand: Subcommand, environment: Vec<OsString>) -> Result<Exi
     let now = Timestamp::now();
     let mut without_state = 1;
     let work: Work<'_> = match task {
+        // What the scripts ask for while somebody types.
+        Task::Completions { shell } if shell == setup::LABELS => {
+            Box::new(move |attendant| Ok(answer(setup::labels(&attendant.state_dir, now))))
+        }
         Task::Completions { shell } => return setup::completions(&shell).map(|text| print(&text)),
         Task::Wrap { file, diff, system } => return setup::wrap(file.as_deref(), diff, system, &environment),
         Task::Doctor { json } => return setup::doctor(options, environment, json, now),

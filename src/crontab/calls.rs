@@ -20,7 +20,7 @@ pub struct Call {
 }
 
 /// A program that runs the command behind its options.
-struct Prefix {
+pub struct Prefix {
     name: &'static str,
     /// Short options that take a value.
     short: &'static str,
@@ -30,7 +30,8 @@ struct Prefix {
     words: usize,
 }
 
-const fn prefix(
+/// One with these short and long options that take a value, and so many words of its own.
+pub const fn prefix(
     name: &'static str,
     short: &'static str,
     long: &'static [&'static str],
@@ -40,7 +41,7 @@ const fn prefix(
 }
 
 /// None of these changes the user or the variables that cronward reads, but for env(1).
-static PREFIXES: [Prefix; 16] = [
+pub static PREFIXES: [Prefix; 16] = [
     prefix("cgexec", "g", &[], 0),
     prefix("chronic", "", &[], 0),
     prefix("chrt", "TPD", &["sched-runtime", "sched-period", "sched-deadline"], 1),
@@ -74,11 +75,7 @@ pub fn in_line(line: &[u8], reasons: &mut Vec<String>) -> Vec<Call> {
         Ok(commands) => commands,
         Err(why) => {
             if mentions_cronward(line) {
-                let (NotAWord::Unclosed(open) | NotAWord::Special(open)) = why;
-                reasons.push(format!(
-                    "a {} is missing, so no shell can run it; close what is open",
-                    char::from(open)
-                ));
+                reasons.push(unclosed(why));
             }
             return Vec::new();
         }
@@ -106,12 +103,19 @@ pub fn in_line(line: &[u8], reasons: &mut Vec<String>) -> Vec<Call> {
     calls
 }
 
+/// Why a line is none that a shell can run.
+pub fn unclosed(why: NotAWord) -> String {
+    let (NotAWord::Unclosed(open) | NotAWord::Special(open)) = why;
+    format!("a {} is missing, so no shell can run it; close what is open", char::from(open))
+}
+
 /// Whether this is cronward, by its file name.
 pub fn is_cronward(program: &OsStr) -> bool {
     file_name(program) == "cronward"
 }
 
-fn file_name(program: &OsStr) -> &OsStr {
+/// Its last part, whatever it is.
+pub fn file_name(program: &OsStr) -> &OsStr {
     Path::new(program).file_name().unwrap_or_default()
 }
 
@@ -130,14 +134,19 @@ fn called_by(words: &[OsString]) -> Option<(Vec<OsString>, &[OsString])> {
         if is_cronward(word) {
             return Some((variables, &words[at..]));
         }
-        let prefix = PREFIXES.iter().find(|prefix| file_name(word) == prefix.name)?;
+        let prefix = PREFIXES.iter().find(|prefix| prefix.is(word))?;
         at = prefix.command(words, at + 1)?;
     }
 }
 
 impl Prefix {
+    /// Whether a word calls this program.
+    pub fn is(&self, word: &OsStr) -> bool {
+        file_name(word) == self.name
+    }
+
     /// The index of the command behind the options that begin at `at`.
-    fn command(&self, words: &[OsString], mut at: usize) -> Option<usize> {
+    pub fn command(&self, words: &[OsString], mut at: usize) -> Option<usize> {
         loop {
             let takes_next = match words.get(at)?.as_bytes() {
                 b"--" => return Some(at + 1 + self.words),
@@ -157,7 +166,7 @@ impl Prefix {
 }
 
 /// `NAME=value` before a command.
-fn is_assignment(word: &OsStr) -> bool {
+pub fn is_assignment(word: &OsStr) -> bool {
     let bytes = word.as_bytes();
     let name = bytes.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
     name > 0 && !bytes[0].is_ascii_digit() && bytes.get(name) == Some(&b'=')

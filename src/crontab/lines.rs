@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::path::Path;
 
 use crate::schedule::Schedule;
 
@@ -13,6 +14,13 @@ pub enum Form {
     User,
     /// `/etc/crontab` and the files in `/etc/cron.d`: the name of a user stands before the command.
     System,
+}
+
+impl Form {
+    /// By the place of a crontab: the system's have a column of users (cron(8)).
+    pub fn of_place(path: &Path) -> Self {
+        if path.starts_with("/etc") { Self::System } else { Self::User }
+    }
 }
 
 /// One line. Lines end at a newline; ranges are of bytes of the whole text.

@@ -194,7 +194,10 @@ fn half_read(written: &[u8]) -> Vec<u8> {
 
 /// Where the word that begins at `start` ends, and whether a shell would expand it. Substitutions are
 /// passed over with all that is in them, however deep.
-fn extent(line: &[u8], start: usize) -> Result<(usize, bool), NotAWord> {
+///
+/// # Errors
+/// A quote or a bracket that is not closed.
+pub fn extent(line: &[u8], start: usize) -> Result<(usize, bool), NotAWord> {
     // What would close each thing that is open, innermost last.
     let mut open: Vec<u8> = Vec::new();
     let mut expands = line.get(start) == Some(&b'~');

@@ -36,13 +36,18 @@ mail=$(mktemp '{mails}/XXXXXX') && cat >"$mail" && mv "$mail" "$mail.mail"
 
 
 class Cron(Server):
-    """cron with one system crontab and one table in /etc/cron.d. `minute` is the real length of its minute."""
+    """cron with one system crontab and two tables in /etc/cron.d. `minute` is the real length of its minute."""
 
-    def __init__(self, directory, crontab, table, real_clock):
+    def __init__(self, directory, crontab, table, wrapped, real_clock):
         self.mails_directory = os.path.join(directory, "mails")
         for name in ("layer", "cron.d", "mails"):
             os.mkdir(os.path.join(directory, name))
-        files = {"crontab": crontab, "cron.d/shell": table, "sendmail": SENDMAIL.format(mails=self.mails_directory)}
+        files = {
+            "crontab": crontab,
+            "cron.d/shell": table,
+            "cron.d/wrapped": wrapped,
+            "sendmail": SENDMAIL.format(mails=self.mails_directory),
+        }
         for name, text in files.items():
             with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
                 file.write(text)

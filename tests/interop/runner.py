@@ -29,6 +29,7 @@ SCENARIOS = (
     "examples",
     "fleet",
     "package",
+    "completions",
     "terminal",
     "init",
     "faults",

@@ -1,5 +1,6 @@
 """A crontab of wrapped lines, run by Debian's cron through seven ticks, with a job that fails and recovers."""
 
+import json
 import os
 
 from cron_server import Cron
@@ -43,6 +44,18 @@ CRONWARD_SINK="{etsy} {collectd} jsonl:{events}"
 * * * * * root CRONWARD_LABEL=tick-table CRONWARD_TAG='env:interop' echo "$SHELL" >>{here}/shells
 """
 
+# The third way: a table that knows nothing of cronward, and goes through `cronward wrap`. cron finds no cronward in its
+# own PATH, so the path is written out.
+PLAIN = """CRONWARD_STATE_DIR={state}
+CRONWARD_SINK=jsonl:{events}
+* * * * * root echo 'a\\%b' >>{here}/wrapped-percent
+* * * * * root /bin/cat >>{here}/wrapped-input%one%two \\% three
+* * * * *\troot   cd {here} && pwd >>wrapped-pwd  # it's a note
+* * * * * root sh -c 'echo unheard; exit 3' >/dev/null 2>&1
+SHELL=/bin/bash
+* * * * * root [[ $BASH_VERSION ]] && echo bash >>{here}/wrapped-bash
+"""
+
 # Lines that make cron send a mail at every tick. The shell that cron starts says "Killed" of what dies by KILL.
 MAILING = ("says-bare", "tick-says", "killed-bare", "tick-killed")
 LABELS = ("tick-ok", "tick-flaky", "tick-says", "tick-killed", "tick-table")
@@ -67,8 +80,15 @@ def run(world):
     for line in CRONTAB.format(**words).splitlines() + TABLE.format(**words).splitlines():
         assert len(line) < 1000, f"longer than the 999 characters that cron allows: {line}"
 
+    plain = PLAIN.format(**words)
+    wrapping = world.cronward("wrap", "--system", "-", state=words["state"], stdin=None, input=plain.encode())
+    with check("wrap takes a table of /etc/cron.d through stdin and has nothing to say of it"):
+        equal((wrapping.returncode, wrapping.stderr), (0, b""), "how it ends")
+    wrapped = wrapping.stdout.decode()
+    labels = [line.split(" -l ")[1].split(" ")[0] for line in wrapped.splitlines() if " -l " in line]
+
     real_clock = os.environ.get("INTEROP_CLOCK") == "real"
-    cron = world.started(Cron(here, CRONTAB.format(**words), TABLE.format(**words), real_clock))
+    cron = world.started(Cron(here, CRONTAB.format(**words), TABLE.format(**words), wrapped, real_clock))
 
     def traces():
         """How often each line left what it leaves at every tick."""
@@ -166,8 +186,31 @@ def run(world):
         for finish in runs["tick-table"]:
             equal(finish.get("tags"), {"env": "interop"}, "tags")
 
-    with check("no other line of the two tables made cron send a mail"):
-        equal([subject for subject in cron.subjects() if not any(line in subject for line in MAILING)], [], "mails")
+    with check("wrapped by `cronward wrap`: each line ran at every tick under its label, and ended as it should"):
+        equal(len(set(labels)), 5, f"labels ({labels})")
+        counts = {label: len(finished(events, label)) for label in labels}
+        equal(counts, dict.fromkeys(labels, ticks), "finished runs")
+        outcomes = [{run["outcome"] for run in finished(events, label)} for label in labels]
+        equal(outcomes, [{"ok"}, {"ok"}, {"ok"}, {"failed"}, {"ok"}], f"outcomes of {labels}")
+
+    with check("wrapped by `cronward wrap`: percent signs, input and directory are what they were"):
+        for name, text in (("percent", "a%b\n"), ("input", "one\ntwo % three\n"), ("pwd", f"{here}\n"), ("bash", "bash\n")):
+            with open(os.path.join(here, f"wrapped-{name}"), encoding="utf-8") as file:
+                equal(file.read(), text * ticks, name)
+
+    with check("wrapped by `cronward wrap`: status knows the jobs"):
+        status = json.loads(world.cronward("status", "--json", *labels, state=words["state"]).stdout)
+        equal(sorted(job["label"] for job in status), sorted(labels), "labels")
+        equal([job["consecutive_failures"] for job in status if job["label"] == labels[3]], [ticks], "failures in a row")
+
+    with check("wrapped by `cronward wrap`: the alert of a line that throws its stderr away is in a mail, once"):
+        bodies = cron.mails("unheard")
+        equal(len(bodies), 1, f"mails ({bodies})")
+        assert bodies[0].startswith(b"cronward: ") and labels[3].encode() in bodies[0], bodies[0]
+
+    with check("no other line of the tables made cron send a mail"):
+        mailing = (*MAILING, "unheard")
+        equal([subject for subject in cron.subjects() if not any(line in subject for line in mailing)], [], "mails")
 
 
 def split_lines(text, start):

@@ -40,7 +40,7 @@ pub fn findings(
         Ok(text) => text,
         Err(error) => return cannot(os_error::words_of(&error)),
     };
-    let found = wrapped_jobs(&text, form_of(path));
+    let found = wrapped_jobs(&text, Form::of_place(path));
     let unknown = |job: &&WrappedJob| {
         let label = job.label.as_str();
         wanted(label) && findings.iter().all(|finding| finding.label != label)
@@ -84,9 +84,4 @@ fn of_job(
         Some(_) | None => (Health::Ok, format!("has not run yet ({place})")),
     };
     Finding { health, ..unreadable(job.label.as_str(), job.user.as_deref(), sentence) }
-}
-
-/// The form of a crontab by its place: the system's have a column of users (cron(8)).
-fn form_of(path: &Path) -> Form {
-    if path.starts_with("/etc") { Form::System } else { Form::User }
 }
