@@ -67,6 +67,7 @@ fn what_nobody_has_taken_is_kept_all_the_same() {
     assert!(sent.starts_with(&kept.head) && sent.ends_with(&kept.tail));
 }
 
+#[cfg(not(posix_only))]
 #[test]
 fn the_pipe_is_large_only_for_a_job_that_writes_much() {
     let mut bench = bench(1000);
