@@ -1,5 +1,6 @@
 //! The loop that waits for one command, and does what `escalate` decides.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::descendants::{descendants, descends, is_stopped, parents, with_command};
@@ -253,7 +254,9 @@ impl<'a> Watch<'a> {
     /// Everything that the command started and that lives, itself included: also where `/proc` does not
     /// show it, as in a chroot without one.
     fn descendants(&self) -> Vec<u32> {
-        let found = descendants(std::process::id(), &self.supervisor.strangers, &parents());
+        // Where orphans go to somebody else, what is found below this process may be what it had before.
+        let parents = if kernel::FINDS_DESCENDANTS { parents() } else { BTreeMap::new() };
+        let found = descendants(std::process::id(), &self.supervisor.strangers, &parents);
         with_command(found, self.reaped.is_none().then_some(self.pid))
     }
 

@@ -1,8 +1,8 @@
 //! The child is made by fork(2). What it found out comes through a pipe that exec closes (fcntl(2), FD_CLOEXEC), so
-//! the parent waits for its end as it would for the child of vfork(2). Two descriptors and a page are needed for
-//! that: without them there is no process to be had.
+//! the parent waits for its end as it would for the child of vfork(2). Where there are no descriptors to be had for it,
+//! the command is run all the same, and one that cannot be executed is one that has ended with 127.
 
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::ptr;
 
 use nix::errno::Errno;
@@ -16,7 +16,7 @@ use super::process::child::{self, Task};
 pub struct Answer(RawFd);
 
 impl Answer {
-    /// Nobody listens yet.
+    /// Nobody listens.
     pub const NONE: Self = Self(-1);
 
     /// Says it, in the child: one write of a few bytes, which is whole or not at all (write(2), PIPE_BUF).
@@ -40,10 +40,10 @@ impl Cradle {
     /// it, or 0.
     ///
     /// # Errors
-    /// Those of pipe(2) and fork(2): there is no process to be had.
+    /// That of fork(2): there is no process to be had.
     pub fn start(&mut self, task: &mut Task<'_>) -> Result<(u32, c_int), c_int> {
-        let (reader, writer) = pipes::pipe().map_err(|error| error as c_int)?;
-        task.answer = Answer(writer.as_raw_fd());
+        let (reader, writer) = pipes::pipe().ok().unzip();
+        task.answer = writer.as_ref().map_or(Answer::NONE, |writer| Answer(writer.as_raw_fd()));
         let pid = {
             // No descriptor of another thread is between its opening and its mark.
             let _marked = pipes::marking();
@@ -61,14 +61,18 @@ impl Cradle {
             return Err(super::process::errno());
         }
         drop(writer);
-        let mut answer = [0; size_of::<c_int>()];
-        let said = loop {
-            match read(&reader, &mut answer) {
-                Err(Errno::EINTR) => {}
-                said => break said,
-            }
-        };
-        let error = if said == Ok(answer.len()) { c_int::from_ne_bytes(answer) } else { 0 };
-        Ok((pid.unsigned_abs(), error))
+        Ok((pid.unsigned_abs(), reader.map_or(0, |reader| heard(&reader))))
+    }
+}
+
+/// What the child says; 0 once it has executed its program.
+fn heard(reader: &OwnedFd) -> c_int {
+    let mut answer = [0; size_of::<c_int>()];
+    loop {
+        match read(reader, &mut answer) {
+            Err(Errno::EINTR) => {}
+            Ok(length) if length == answer.len() => return c_int::from_ne_bytes(answer),
+            Ok(_) | Err(_) => return 0,
+        }
     }
 }

@@ -68,11 +68,11 @@ unsafe fn prepare(exec: &Exec<'_>) {
         if let Some((lock, offset)) = &exec.last_words.lock {
             leave_lock_record(lock.as_raw_fd(), *offset as libc::off_t);
         }
+        signals::stand_down();
         if exec.signals.child_ignored {
             signals::set_ignored(Signal::CHLD);
         }
     }
-    signals::stand_down();
     signals::set_mask(exec.signals.mask);
 }
 
