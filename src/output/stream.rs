@@ -397,5 +397,6 @@ impl Stream {
 }
 
 // They have to do with pipes of a size of their own.
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;

@@ -55,7 +55,8 @@ fn descendants_that_left_the_group_or_the_session_end_too() {
             "{deaf}(sleep 1000 &) ; setsid sh -c '(sleep 1000 &); echo ready >ready; sleep 1000' & \
              setsid setsid sleep 1000 & echo ready >ready; sleep 1000"
         );
-        let options = ["-l", "tree", "--timeout", "500ms", "--kill-after", "100ms"];
+        // Without a word of cronward's own the pipe is readable only once nobody has it any more.
+        let options = ["-l", "tree", "--timeout", "500ms", "--kill-after", "100ms", "--alert-after", "9"];
         let running = host.wrap(&options, &job).stdout(writer.try_clone().unwrap()).stderr(writer).start();
         assert_eq!([ready.line(), ready.line()], ["ready", "ready"]);
         let ran = running.wait();
@@ -73,7 +74,8 @@ fn without_a_subreaper_a_time_limit_reaches_the_group_that_is_the_jobs_own() {
     let pid = host.fifo("pid");
     for (options, lives_on) in [(&["--own-group"][..], false), (&[], true)] {
         let (reader, writer) = pipe();
-        let options = [&["-l", "tree", "--timeout", "300ms"], options].concat();
+        // Without a word of cronward's own the pipe is readable only once nobody has it any more.
+        let options = [&["-l", "tree", "--timeout", "300ms", "--alert-after", "9"], options].concat();
         let invocation = host.wrap(&options, "sleep 1000 & echo $! >pid; wait");
         let running = invocation.stdout(writer.try_clone().unwrap()).stderr(writer).start();
         let child: u32 = pid.line().parse().expect("a pid");
