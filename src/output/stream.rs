@@ -396,7 +396,5 @@ impl Stream {
     }
 }
 
-// They have to do with pipes of a size of their own.
 #[cfg(test)]
-#[cfg(target_os = "linux")]
 mod tests;

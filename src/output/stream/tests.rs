@@ -1,3 +1,6 @@
+// They have to do with pipes of a size of their own.
+#![cfg(target_os = "linux")]
+
 use std::os::fd::AsRawFd;
 
 use nix::unistd::{pipe, write};
