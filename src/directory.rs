@@ -3,6 +3,7 @@
 //! for (a FIFO), and what is not a plain file or directory of our own is refused.
 
 use crate::os_error;
+use crate::sys::kernel;
 use std::ffi::{CStr, CString};
 use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
@@ -109,7 +110,7 @@ impl Directory {
     /// See [`Refusal`].
     pub fn open_below(base: &Path, below: &str, owner: u32) -> Result<Self, Refusal> {
         let owner = Uid::from_raw(owner);
-        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let flags = kernel::ENTER | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let mut path = base.to_owned();
         let mut at = openat(AT_FDCWD, base, flags, Mode::empty())
             .map_err(|error| Refusal::Error(path.clone(), error))?;

@@ -1,12 +1,11 @@
 //! Paying what is owed: one process at a time for each job, so that a sink hears of its alerts in their order;
 //! and what has been taken is put on record.
 
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::backoff::Backoff;
-use super::locks::{self, Byte, Held};
+use super::locks::{self, Byte, Held, LockFile};
 use super::owing::{self, GivenUp, Taken};
 use super::reading::{Reader, Reading};
 use super::stored::{Fold, Id, Line, Owed};
@@ -23,7 +22,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(20);
 /// Whose turn it is to deliver for a job, until this goes out of scope.
 pub struct DeliveryTurn {
     turn: Turn,
-    lock: Option<Arc<OwnedFd>>,
+    lock: Option<Arc<LockFile>>,
 }
 
 impl DeliveryTurn {

@@ -57,7 +57,8 @@ fn while_at_rest(
     let directory = jobs.subdirectory(name).map_err(in_words)?;
     let path = directory.path().display().to_string();
     let fail = |error: Errno| format!("'{path}' cannot be locked: {}", os_error::words(error));
-    let lock = directory.file(LOCK, Access::Write, &mut Unsynced::new()).map(Arc::new).map_err(in_words)?;
+    let lock = directory.file(LOCK, Access::Write, &mut Unsynced::new()).map_err(in_words)?;
+    let lock = Arc::new(locks::lockable(lock));
     for byte in [Byte::OVERLAP, Byte::TRANSACTION] {
         if !locks::lock_until(&lock, byte, deadline).map_err(fail)? {
             return Err(format!("'{path}' is in use; try again when no run is under way"));
@@ -93,7 +94,7 @@ mod tests {
         let home = Home::new();
         home.play(Outcome::Ok);
         let lock = std::fs::File::options().read(true).write(true).open(home.job_dir().join("lock")).unwrap();
-        let lock = std::os::fd::OwnedFd::from(lock);
+        let lock = locks::lockable(lock.into());
         assert!(locks::try_lock(&lock, Byte::OVERLAP).unwrap());
         let state = home.state_dir().unwrap();
         let refused = forget(&state, "db%2Fbackup", Deadline::after(Duration::ZERO)).unwrap_err();

@@ -1,18 +1,14 @@
-//! Locks on single bytes of a job's lock file. They belong to the open file description
-//! (fcntl(2), F_OFD_SETLK), so two opens in one process exclude each other, closing another
-//! descriptor of the file gives nothing away, and the kernel releases them however a process ends.
+//! Locks on single bytes of a job's lock file. They belong to the open file, so two opens in one
+//! process exclude each other, closing another descriptor of the file gives nothing away, and the
+//! kernel releases them however a process ends (`sys::byte_lock`).
 //! The file is never unlinked: who waits for a lock on a file that has gone waits for nobody.
 
-use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
-
-use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, fcntl};
-use nix::libc;
 
 use crate::clock::Deadline;
 use crate::job::RunId;
-use crate::sys::alarm;
+use crate::sys::byte_lock;
+pub(super) use crate::sys::byte_lock::{LockFile, lockable};
 
 /// How often a lock is asked for again that is not waited for in the kernel.
 const ASK_AGAIN: Duration = Duration::from_millis(5);
@@ -34,54 +30,28 @@ impl Byte {
     pub(super) fn of_run(run: RunId) -> Self {
         Self((run.low_62_bits() | 1 << 62).cast_signed())
     }
-
-    fn as_flock(self, kind: libc::c_int) -> libc::flock {
-        libc::flock {
-            l_type: kind as libc::c_short,
-            l_whence: libc::SEEK_SET as libc::c_short,
-            l_start: self.0,
-            l_len: 1,
-            // Must be 0 for locks of open file descriptions.
-            l_pid: 0,
-        }
-    }
 }
 
 /// Takes the byte if nobody else holds it; whether it did.
 ///
 /// # Errors
 /// ENOLCK, EBADF and the like: whether it is held cannot be said.
-pub(super) fn try_lock(file: &OwnedFd, byte: Byte) -> nix::Result<bool> {
-    match fcntl(file.as_fd(), FcntlArg::F_OFD_SETLK(&byte.as_flock(libc::F_WRLCK))) {
-        Ok(_) => Ok(true),
-        Err(Errno::EAGAIN) => Ok(false),
-        Err(error) => Err(error),
-    }
+pub(super) fn try_lock(file: &LockFile, byte: Byte) -> nix::Result<bool> {
+    byte_lock::try_lock(file, byte.0)
 }
 
-/// Takes the byte, waiting for it until the deadline; whether it did. The kernel hands it from one
-/// waiter to the next; asking again and again instead was measured at 91 s for a thousand of them.
+/// Takes the byte, waiting for it until the deadline; whether it did.
 ///
 /// # Errors
 /// As [`try_lock`].
-pub(super) fn lock_until(file: &OwnedFd, byte: Byte, deadline: Deadline) -> nix::Result<bool> {
+pub(super) fn lock_until(file: &LockFile, byte: Byte, deadline: Deadline) -> nix::Result<bool> {
     if try_lock(file, byte)? {
         return Ok(true);
     }
     if deadline.passed() {
         return Ok(false);
     }
-    let lock = byte.as_flock(libc::F_WRLCK);
-    alarm::interrupting(deadline, || {
-        loop {
-            match fcntl(file.as_fd(), FcntlArg::F_OFD_SETLKW(&lock)) {
-                Ok(_) => return Ok(true),
-                Err(Errno::EINTR) if deadline.passed() => return Ok(false),
-                Err(Errno::EINTR) => {}
-                Err(error) => return Err(error),
-            }
-        }
-    })
+    byte_lock::lock_until(file, byte.0, deadline)
 }
 
 /// The same for whoever waits while a command runs, on a thread beside the one that looks after it: an
@@ -90,7 +60,7 @@ pub(super) fn lock_until(file: &OwnedFd, byte: Byte, deadline: Deadline) -> nix:
 ///
 /// # Errors
 /// As [`try_lock`].
-pub(super) fn lock_quietly_until(file: &OwnedFd, byte: Byte, deadline: Deadline) -> nix::Result<bool> {
+pub(super) fn lock_quietly_until(file: &LockFile, byte: Byte, deadline: Deadline) -> nix::Result<bool> {
     while !try_lock(file, byte)? {
         if deadline.passed() {
             return Ok(false);
@@ -101,31 +71,27 @@ pub(super) fn lock_quietly_until(file: &OwnedFd, byte: Byte, deadline: Deadline)
 }
 
 /// Gives the byte back.
-pub(super) fn unlock(file: &OwnedFd, byte: Byte) {
-    // Unlocking fails only on a descriptor that could not have been locked, or for lack of memory
-    // to split a range; closing the file does it then.
-    let _ = fcntl(file.as_fd(), FcntlArg::F_OFD_SETLK(&byte.as_flock(libc::F_UNLCK)));
+pub(super) fn unlock(file: &LockFile, byte: Byte) {
+    byte_lock::unlock(file, byte.0);
 }
 
 /// Whether another open of the file holds the byte. One's own lock does not count.
 ///
 /// # Errors
 /// As [`try_lock`]. A descriptor open for reading only will do.
-pub(super) fn is_held(file: &OwnedFd, byte: Byte) -> nix::Result<bool> {
-    let mut lock = byte.as_flock(libc::F_WRLCK);
-    fcntl(file.as_fd(), FcntlArg::F_OFD_GETLK(&mut lock))?;
-    Ok(i32::from(lock.l_type) != libc::F_UNLCK)
+pub(super) fn is_held(file: &LockFile, byte: Byte) -> nix::Result<bool> {
+    byte_lock::is_held(file, byte.0)
 }
 
 /// A byte that is given back when this goes out of scope.
 pub(super) struct Held<'a> {
-    file: &'a OwnedFd,
+    file: &'a LockFile,
     byte: Byte,
 }
 
 impl<'a> Held<'a> {
     /// Takes charge of a byte that has been locked.
-    pub(super) fn new(file: &'a OwnedFd, byte: Byte) -> Self {
+    pub(super) fn new(file: &'a LockFile, byte: Byte) -> Self {
         Self { file, byte }
     }
 }
@@ -141,9 +107,9 @@ mod tests {
     use super::*;
     use std::fs::File;
 
-    fn two_opens() -> (OwnedFd, OwnedFd, tempfile::NamedTempFile) {
+    fn two_opens() -> (LockFile, LockFile, tempfile::NamedTempFile) {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let open = || File::options().read(true).write(true).open(file.path()).unwrap().into();
+        let open = || lockable(File::options().read(true).write(true).open(file.path()).unwrap().into());
         (open(), open(), file)
     }
 

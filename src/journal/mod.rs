@@ -50,7 +50,7 @@ pub use drills::{Drills, drills, note_drills};
 pub use fold::Judge;
 pub use forget::{forget, may_forget};
 pub use kept_plan::{KeptOption, KeptPlan};
-use locks::Byte;
+use locks::{Byte, LockFile, lockable};
 pub use overlap::{Claim, OverlapLock};
 pub use owing::{GivenUp, Taken, Telling};
 pub use read::{
@@ -84,7 +84,7 @@ pub struct Journal {
 struct Files {
     directory: Directory,
     journal: Result<JournalFile, String>,
-    lock: Result<Arc<OwnedFd>, String>,
+    lock: Result<Arc<LockFile>, String>,
     unsynced: Unsynced,
     /// The end of the journal, read while the command ran, and the size that the journal had then.
     ahead: Option<(u64, tail::Tail)>,
@@ -313,7 +313,7 @@ impl Files {
         let journal = JournalFile::open(&directory, &mut unsynced).map_err(|refusal| refusal.to_string());
         let lock = directory
             .file(LOCK, Access::Write, &mut unsynced)
-            .map(Arc::new)
+            .map(|file| Arc::new(lockable(file)))
             .map_err(|refusal| refusal.to_string());
         Ok(Self { directory, journal, lock, unsynced, ahead: None, above: [state, jobs] })
     }

@@ -1,23 +1,21 @@
 //! The overlap lock: no second run of a label at the same time. It is a byte of the lock file, so
 //! the kernel releases it when its holder dies; but the holder's command may outlive it. So the file
-//! also says who holds it, and the command itself leaves its line of `/proc/self/stat` there before
-//! it is executed: pid and start time tell an orphan from a stranger that was given the same pid.
+//! also says who holds it, and the command itself leaves there what it is known by before it is
+//! executed (`sys::trace`), which tells an orphan from a stranger that was given the same pid.
 //! Unlike everything else here it fails closed.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::uio::{pread, pwrite};
 use serde::{Deserialize, Serialize};
 
-use super::locks::{Byte, try_lock, unlock};
+use super::locks::{Byte, LockFile, try_lock, unlock};
 use crate::clock::{Deadline, Timestamp};
 use crate::job::{RunId, Signal};
 use crate::os_error;
 use crate::plan::OverlapRule;
+use crate::sys::trace::{self, Place};
 
 /// Room for the holder, in bytes; behind it the command's record begins.
 const HOLDER_ROOM: usize = 512;
@@ -47,7 +45,7 @@ pub enum Claim {
 /// The overlap lock; released when this goes out of scope.
 #[derive(Debug)]
 pub struct OverlapLock {
-    file: Arc<OwnedFd>,
+    file: Arc<LockFile>,
 }
 
 impl Drop for OverlapLock {
@@ -69,29 +67,10 @@ struct Holder {
     place: Place,
 }
 
-/// Where a pid means anything; empty without /proc.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Place {
-    boot: String,
-    pid_namespace: String,
-}
-
-impl Place {
-    fn here() -> Self {
-        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
-        Self { boot: boot.trim().to_owned(), pid_namespace: namespace.to_string_lossy().into_owned() }
-    }
-
-    fn is_known(&self) -> bool {
-        !self.boot.is_empty() && !self.pid_namespace.is_empty()
-    }
-}
-
 /// Takes the lock for a run, waiting as the rule says. `pause` waits that long, or until a stop
 /// signal comes.
 pub(super) fn claim(
-    file: &Arc<OwnedFd>,
+    file: &Arc<LockFile>,
     rule: &OverlapRule,
     run: RunId,
     pause: &mut dyn FnMut(Duration) -> Option<Signal>,
@@ -116,11 +95,11 @@ pub(super) fn claim(
 ///
 /// # Errors
 /// Why that cannot be said, and what to do.
-pub(super) fn orphan(file: &OwnedFd) -> Result<Option<String>, String> {
+pub(super) fn orphan(file: &LockFile) -> Result<Option<String>, String> {
     command_left_behind(&record_left(file)?, &Place::here())
 }
 
-fn attempt(file: &Arc<OwnedFd>, run: RunId) -> Claim {
+fn attempt(file: &Arc<LockFile>, run: RunId) -> Claim {
     match try_lock(file, Byte::OVERLAP) {
         Ok(true) => {}
         Ok(false) => return Claim::Held { reason: holder_in_words(file) },
@@ -162,7 +141,7 @@ fn record_of(holder: &Holder) -> [u8; RECORD_ROOM] {
     record
 }
 
-fn record_left(file: &OwnedFd) -> Result<[u8; RECORD_ROOM], String> {
+fn record_left(file: &LockFile) -> Result<[u8; RECORD_ROOM], String> {
     let mut record = [0; RECORD_ROOM];
     // A new file is shorter, and the rest of the record zero.
     pread(file, &mut record, 0)
@@ -176,7 +155,7 @@ fn text_in(field: &[u8]) -> &[u8] {
     &field[..length]
 }
 
-fn holder_in_words(file: &OwnedFd) -> String {
+fn holder_in_words(file: &LockFile) -> String {
     let record = record_left(file).unwrap_or([0; RECORD_ROOM]);
     match serde_json::from_slice::<Holder>(text_in(&record[..HOLDER_ROOM])) {
         Ok(Holder { run, pid, since, .. }) => {
@@ -201,61 +180,8 @@ fn command_left_behind(record: &[u8; RECORD_ROOM], here: &Place) -> Result<Optio
     let remedy = "make sure that the command is not running, then empty the file";
     let holder: Holder = serde_json::from_slice(holder)
         .map_err(|_| format!("its record of the last run cannot be read; {remedy}"))?;
-    if !here.is_known() || !holder.place.is_known() {
-        return Err(format!(
-            "cronward died in run {}, and without /proc nobody can say whether the command still runs; \
-             mount /proc, or {remedy}",
-            holder.run
-        ));
-    }
-    let command = text_in(command);
-    if holder.place != *here || command.is_empty() {
-        // Another boot or another container; or it was not executed.
-        return Ok(None);
-    }
-    let Some(left) = Process::parse(command) else {
-        return Err(format!("its record of the last command cannot be read; {remedy}"));
-    };
-    let now = match fs::read(format!("/proc/{}/stat", left.pid)) {
-        Ok(stat) => Process::parse(&stat),
-        Err(error) if error.kind() == ErrorKind::NotFound => None,
-        // Ended while it was read.
-        Err(error) if error.raw_os_error() == Some(nix::libc::ESRCH) => None,
-        Err(error) => return Err(format!("'/proc/{}/stat' cannot be read: {error}", left.pid)),
-    };
-    Ok(now.filter(|now| now.is(&left)).map(|now| {
-        format!("cronward died in run {}, but its command still runs (pid {})", holder.run, now.pid)
-    }))
-}
-
-/// A process as in `/proc/PID/stat` (proc(5)).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Process {
-    pid: u32,
-    state: u8,
-    /// In clock ticks since boot.
-    start_time: u64,
-}
-
-impl Process {
-    /// The second field is the command's name in parentheses, and may itself hold blanks and
-    /// parentheses; the others hold neither.
-    fn parse(stat: &[u8]) -> Option<Self> {
-        let name_end = stat.iter().rposition(|&byte| byte == b')')?;
-        let text = |bytes| std::str::from_utf8(bytes).ok();
-        let pid = text(stat.split(|&byte| byte == b' ').next()?)?.parse().ok()?;
-        let mut fields = text(&stat[name_end + 1..])?.split_ascii_whitespace();
-        let state = *fields.next()?.as_bytes().first()?;
-        // Field 22, where the state is field 3.
-        let start_time = fields.nth(18)?.parse().ok()?;
-        Some(Self { pid, state, start_time })
-    }
-
-    /// Whether this one, as it is now, is the one that was left, and alive. One that nobody reaps, as
-    /// in a container whose first process does not, stays a zombie for ever and has ended all the same.
-    fn is(&self, left: &Self) -> bool {
-        self.pid == left.pid && self.start_time == left.start_time && !b"ZXx".contains(&self.state)
-    }
+    let left = trace::command_left(&holder.place, here, text_in(command), &holder.run, remedy)?;
+    Ok(left.map(|pid| format!("cronward died in run {}, but its command still runs (pid {pid})", holder.run)))
 }
 
 #[cfg(test)]

@@ -263,6 +263,7 @@ fn read_job(
     let mut under_way = Vec::new();
     if !fold.under_way.is_empty() {
         let lock = directory.file(LOCK, Access::Read, &mut Unsynced::new()).map_err(in_words)?;
+        let lock = locks::lockable(lock);
         under_way.extend(fold.under_way.iter().map(|begun| {
             let alive = !fold::has_died(&begun, host, now)
                 || locks::is_held(&lock, Byte::of_run(begun.id)).unwrap_or(true);

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use nix::sys::stat::fstat;
 
 use super::fold::{self, Judge};
-use super::locks::{self, Byte};
+use super::locks::{self, Byte, LockFile};
 use super::owing::{self, GivenUp, Telling};
 use super::stored::{Fold, Owed};
 use super::tail::{self, Condition, Loose, Tail};
@@ -151,7 +151,7 @@ impl Reading {
     }
 }
 
-fn dead_runs(lock: &OwnedFd, reader: &Reader<'_>, fold: &mut Fold) -> Vec<Begun> {
+fn dead_runs(lock: &LockFile, reader: &Reader<'_>, fold: &mut Fold) -> Vec<Begun> {
     let many = fold.under_way.iter().nth(ALL_PROBED).is_some();
     let probed = if many { SOME_PROBED } else { ALL_PROBED };
     let dead = fold

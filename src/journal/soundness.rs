@@ -3,7 +3,6 @@
 
 use std::ffi::{CStr, CString};
 use std::fmt;
-use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process;
 
@@ -11,7 +10,7 @@ use nix::errno::Errno;
 use nix::unistd::{UnlinkatFlags, fsync, unlinkat, write};
 
 use super::backoff::Backoff;
-use super::locks::{Byte, try_lock};
+use super::locks::{Byte, LockFile, lockable, try_lock, unlock};
 use crate::directory::{Access, Directory, Refusal, Unsynced};
 use crate::os_error;
 
@@ -24,7 +23,7 @@ pub enum Lack {
     Locks(Errno),
     /// Locks that keep others out.
     Exclusion,
-    /// Locks that end when the file is closed.
+    /// Locks that can be given back.
     Release,
     /// Writing.
     Writing(Errno),
@@ -38,7 +37,7 @@ impl fmt::Display for Lack {
             Self::Place(refusal) => refusal.fmt(f),
             Self::Locks(error) => write!(f, "no lock can be had: {}", os_error::words(*error)),
             Self::Exclusion => f.write_str("two can have the same lock"),
-            Self::Release => f.write_str("a lock outlives the file that it was taken by"),
+            Self::Release => f.write_str("a lock that was given back is still held"),
             Self::Writing(error) => write!(f, "a file cannot be written: {}", os_error::words(*error)),
             Self::Sync(error) => write!(f, "what is written cannot be synced: {}", os_error::words(*error)),
         }
@@ -60,17 +59,18 @@ pub fn try_file_system(state_dir: &Path) -> Result<(), Lack> {
 
 fn try_with(directory: &Directory, name: &CStr) -> Result<(), Lack> {
     let open = || directory.file(name, Access::Write, &mut Unsynced::new()).map_err(Lack::Place);
-    let lock = |file: &OwnedFd| try_lock(file, Byte::OVERLAP).map_err(Lack::Locks);
-    let (one, other) = (open()?, open()?);
+    let lock = |file: &LockFile| try_lock(file, Byte::OVERLAP).map_err(Lack::Locks);
+    let (one, other) = (lockable(open()?), lockable(open()?));
+    let written = open()?;
     if !lock(&one)? || lock(&other)? {
         return Err(Lack::Exclusion);
     }
-    drop(one);
+    unlock(&one, Byte::OVERLAP);
     if !lock(&other)? {
         return Err(Lack::Release);
     }
-    write(&other, b"x").map_err(Lack::Writing)?;
-    fsync(&other).map_err(Lack::Sync)
+    write(&written, b"x").map_err(Lack::Writing)?;
+    fsync(&written).map_err(Lack::Sync)
 }
 
 /// The sinks that could not be reached when something owed to them was last tried, by their identities, and how often.

@@ -2,20 +2,18 @@
 //! written to without waiting, since who waits here looks after nothing else; and without O_NONBLOCK, which
 //! belongs to the open file and would make the writes of all others fail.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, SpliceFFlags, fcntl, splice, tee};
 use nix::libc::{self, c_int};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, send};
 use nix::sys::stat::{SFlag, fstat};
-use nix::sys::statfs::{FsType, fstatfs};
 use nix::unistd::{isatty, write};
 
 use crate::sys::descriptor::{inherited, unread};
+use crate::sys::pipes;
 
 /// The most that is written at once to a terminal that poll(2) calls writable, in bytes: it says so as long as
 /// there is any room, and behind the first character there may be none (n_tty.c and pty.c of Linux).
@@ -24,8 +22,6 @@ const TERMINAL_PIECE: usize = 1;
 const PIPE_BUFFER: usize = 4096;
 /// How much a pipe holds that nobody has enlarged, in bytes.
 const PIPE_DEFAULT: usize = 16 * PIPE_BUFFER;
-/// The file system of pipes without a name (linux/magic.h, PIPEFS_MAGIC).
-const PIPE_FS: FsType = FsType(0x5049_5045);
 
 /// A descriptor that output goes on to.
 #[derive(Debug)]
@@ -63,16 +59,14 @@ impl Destination {
         let manner = if kind == SFlag::S_IFSOCK {
             Manner::Socket
         } else if kind == SFlag::S_IFIFO {
-            reopened(number).map_or(Manner::Piecewise(libc::PIPE_BUF), Manner::Reopened)
+            pipes::reopened(number, &fd).map_or(Manner::Piecewise(libc::PIPE_BUF), Manner::Reopened)
         } else if kind == SFlag::S_IFCHR && isatty(&fd).unwrap_or(false) {
-            reopened(number).map_or(Manner::Piecewise(TERMINAL_PIECE), Manner::Reopened)
+            pipes::reopened(number, &fd).map_or(Manner::Piecewise(TERMINAL_PIECE), Manner::Reopened)
         } else {
             Manner::Plain
         };
-        let capacity = if kind == SFlag::S_IFIFO { fcntl(&fd, FcntlArg::F_GETPIPE_SZ).ok() } else { None };
-        let capacity = capacity.and_then(|bytes| usize::try_from(bytes).ok());
-        let is_abandoned_for_good =
-            kind == SFlag::S_IFIFO && fstatfs(&fd).is_ok_and(|system| system.filesystem_type() == PIPE_FS);
+        let capacity = if kind == SFlag::S_IFIFO { pipes::capacity(fd.as_fd()) } else { None };
+        let is_abandoned_for_good = kind == SFlag::S_IFIFO && pipes::is_nameless(fd.as_fd());
         Ok(Some(Self { fd, manner, capacity, is_abandoned_for_good }))
     }
 
@@ -108,9 +102,7 @@ impl Destination {
     pub fn write(&self, bytes: &[u8]) -> nix::Result<usize> {
         match &self.manner {
             Manner::Plain => write(&self.fd, bytes),
-            Manner::Socket => {
-                send(self.fd.as_raw_fd(), bytes, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL)
-            }
+            Manner::Socket => send(self.fd.as_raw_fd(), bytes, MsgFlags::MSG_DONTWAIT | pipes::NO_SIGNAL),
             Manner::Reopened(own) => write(own, bytes),
             Manner::Piecewise(most) => {
                 let any = PollFlags::POLLOUT | PollFlags::POLLERR | PollFlags::POLLHUP;
@@ -146,9 +138,7 @@ impl Destination {
     pub fn tee(&self, from: BorrowedFd<'_>, most: usize) -> nix::Result<usize> {
         match &self.manner {
             Manner::Plain | Manner::Socket => Err(Errno::EINVAL),
-            Manner::Reopened(_) | Manner::Piecewise(_) => {
-                tee(from, &self.fd, most, SpliceFFlags::SPLICE_F_NONBLOCK)
-            }
+            Manner::Reopened(_) | Manner::Piecewise(_) => pipes::tee(from, &self.fd, most),
         }
     }
 
@@ -161,9 +151,7 @@ impl Destination {
             // A regular file could be; but the kernel does not keep others from writing to the same place
             // meanwhile, as write(2) does, and refuses where all is appended.
             Manner::Plain | Manner::Socket => Err(Errno::EINVAL),
-            Manner::Reopened(_) | Manner::Piecewise(_) => {
-                splice(from, None, &self.fd, None, most, SpliceFFlags::SPLICE_F_NONBLOCK)
-            }
+            Manner::Reopened(_) | Manner::Piecewise(_) => pipes::splice(from, &self.fd, most),
         }
     }
 }
@@ -173,15 +161,4 @@ fn shows(fd: BorrowedFd<'_>, asked: PollFlags, any: PollFlags) -> bool {
     let mut polled = [PollFd::new(fd, asked)];
     poll(&mut polled, PollTimeout::ZERO).is_ok_and(|count| count > 0)
         && polled[0].revents().is_some_and(|found| found.intersects(any))
-}
-
-/// A description of our own of the open file at this number (proc(5), /proc/PID/fd), on which O_NONBLOCK
-/// touches nobody. `None` where there is no /proc, where the file belongs to somebody else, as a terminal
-/// after su(1), and for a pipe that nobody reads.
-fn reopened(number: c_int) -> Option<File> {
-    OpenOptions::new()
-        .write(true)
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-        .open(format!("/proc/self/fd/{number}"))
-        .ok()
 }

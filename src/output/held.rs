@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use nix::libc;
 
+use crate::sys::kernel;
 use crate::sys::lifeline::Part;
 use crate::sys::random;
 
@@ -147,11 +148,12 @@ fn nameless(places: &[PathBuf]) -> io::Result<File> {
 fn in_directory(place: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).mode(0o600);
-    match options.clone().custom_flags(libc::O_TMPFILE).open(place) {
+    match kernel::NAMELESS.map(|flag| options.clone().custom_flags(flag).open(place)) {
         // No such thing on this file system (open(2)): a name for as long as it takes to take it away.
-        Err(error)
+        Some(Err(error))
             if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EISDIR | libc::EINVAL)) => {}
-        opened => return opened,
+        Some(opened) => return opened,
+        None => {}
     }
     let name =
         random::bytes().iter().fold(String::from(".cronward-"), |name, byte| format!("{name}{byte:02x}"));

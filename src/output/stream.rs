@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc::c_int;
-use nix::unistd::{pipe2, read};
+use nix::unistd::read;
 
 use super::Observers;
 use super::destination::Destination;
@@ -18,6 +18,7 @@ use super::held::Held;
 use super::states::{Loss, Route, Step, Want};
 use crate::rehearsal;
 use crate::sys::descriptor::unread;
+use crate::sys::pipes;
 
 /// Size of our pipes, in bytes, where the kernel lets us (pipe(7), pipe-max-size): with the 64 KiB that are
 /// usual, four times as many wake-ups cost most of the throughput.
@@ -106,7 +107,7 @@ impl Stream {
     /// # Errors
     /// Those of pipe(2).
     pub(super) fn connect(&mut self) -> nix::Result<OwnedFd> {
-        let (source, sink) = pipe2(OFlag::O_CLOEXEC)?;
+        let (source, sink) = pipes::pipe()?;
         // Of this end nobody else has the open file.
         fcntl(&source, FcntlArg::F_SETFL(OFlag::O_RDONLY | OFlag::O_NONBLOCK))?;
         self.source = Some(source);
@@ -314,8 +315,7 @@ impl Stream {
             && self.taken > ENLARGE_AFTER
             && !self.is_enlarged
         {
-            // EPERM where the user's pipes have used up their memory: then it is as large as it is.
-            let _ = fcntl(source, FcntlArg::F_SETPIPE_SZ(PIPE_SIZE));
+            pipes::enlarge(source, PIPE_SIZE);
             self.is_enlarged = true;
         }
     }

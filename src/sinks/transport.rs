@@ -12,13 +12,14 @@ use std::sync::{Mutex, PoisonError};
 
 use cadence::{MetricSink, UdpMetricSink, UnixMetricSink};
 use nix::libc;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+use nix::sys::socket::{AddressFamily, SockType};
 
 use super::Pace;
 use super::address::{Address, Host, Socket};
 use super::wire::{TCP_MAX, UDP_MAX, UNIX_MAX};
 use crate::clock::Deadline;
 use crate::os_error;
+use crate::sys::pipes;
 
 pub use stream::Framing;
 
@@ -155,8 +156,7 @@ fn addresses_of(host: &Host) -> Result<Vec<SocketAddr>, String> {
 /// The standard library would bind it, and ask once more for it not to block. Not to block, because
 /// a unix receiver whose queue is full (net.unix.max_dgram_qlen) would otherwise do so for ever.
 fn socket_of(family: AddressFamily, kind: SockType) -> Result<OwnedFd, String> {
-    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-    socket(family, kind, flags, None).map_err(os_error::words)
+    pipes::socket(family, kind).map_err(os_error::words)
 }
 
 /// Sends each, until the receiver turns out to want a connection; the errors.

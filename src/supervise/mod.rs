@@ -20,9 +20,9 @@ use crate::outcome::{RunEnd, Usage};
 use crate::output::Output;
 use crate::plan::TimeLimit;
 use crate::sys::entry::SignalState;
-use crate::sys::lifeline;
 use crate::sys::process::{self, Exec, LastWords};
 use crate::sys::signals::{self, SignalSet};
+use crate::sys::{kernel, lifeline};
 
 /// What is to be run, and how.
 pub struct Task<'a> {
@@ -126,7 +126,7 @@ impl Supervisor {
         let is_init = std::process::id() == 1;
         // Only a time limit needs the whole tree. Without one, orphans of the command go to whom they
         // would go without cronward.
-        let adopts = is_init || (has_time_limit && process::adopt_orphans());
+        let adopts = is_init || (has_time_limit && kernel::adopt_orphans());
         let strangers =
             if adopts && process::has_children() { children(std::process::id()) } else { Vec::new() };
         Self { adopts, strangers }

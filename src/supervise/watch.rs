@@ -1,5 +1,6 @@
 //! The loop that waits for one command, and does what `escalate` decides.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::descendants::{descendants, descends, is_stopped, parents, with_command};
@@ -11,9 +12,9 @@ use crate::outcome::{Exit, RunEnd, Usage, exit_of, status};
 use crate::output::Output;
 use crate::plan::TimeLimit;
 use crate::rehearsal;
-use crate::sys::lifeline;
 use crate::sys::process::{self, Change, Wait};
 use crate::sys::signals::{self, Arrived, Sender};
+use crate::sys::{kernel, lifeline};
 
 /// How often everything is killed once more that was born while it was being killed, and how long
 /// to wait between two passes.
@@ -253,13 +254,25 @@ impl<'a> Watch<'a> {
     /// Everything that the command started and that lives, itself included: also where `/proc` does not
     /// show it, as in a chroot without one.
     fn descendants(&self) -> Vec<u32> {
-        let found = descendants(std::process::id(), &self.supervisor.strangers, &parents());
+        // Where orphans go to somebody else, what is found below this process may be what it had before.
+        let parents = if kernel::FINDS_DESCENDANTS { parents() } else { BTreeMap::new() };
+        let found = descendants(std::process::id(), &self.supervisor.strangers, &parents);
         with_command(found, self.reaped.is_none().then_some(self.pid))
+    }
+
+    /// The process group of the command, to be signalled where its descendants cannot be found: if it is its own, and
+    /// as long as the command lives, without which the number may be anybody's.
+    fn group(&self) -> Option<u32> {
+        (!kernel::FINDS_DESCENDANTS && self.own_group && self.reaped.is_none()).then_some(self.pid)
     }
 
     /// TERM to all, then CONT, so that a stopped one can die. What was born meanwhile is found by
     /// further passes; nobody is told twice.
     fn terminate_everything(&self) {
+        if let Some(group) = self.group() {
+            signals::send_group(group, Signal::TERM);
+            return signals::send_group(group, Signal::CONT);
+        }
         let mut told: Vec<u32> = Vec::new();
         for _ in 0..3 {
             let unaware: Vec<u32> =
@@ -277,6 +290,7 @@ impl<'a> Watch<'a> {
     /// sleep) is left to it after [`KILL_PASSES`].
     fn kill_everything(&mut self) {
         for _ in 0..KILL_PASSES {
+            self.group().into_iter().for_each(|group| signals::send_group(group, Signal::KILL));
             let left = self.descendants();
             left.iter().for_each(|&pid| signals::send(pid, Signal::KILL));
             if left.is_empty() {

@@ -6,6 +6,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use nix::errno::Errno;
 use nix::libc::{self, c_int};
 
+use super::kernel;
+
 /// A descriptor of our own for the open file that the caller left at this number; `None` if it left
 /// none there. What is marked close-on-exec has not come through our exec: it is one of our own
 /// files, or the place holder for a standard descriptor that the caller had closed.
@@ -27,20 +29,15 @@ pub fn inherited(number: c_int) -> nix::Result<Option<OwnedFd>> {
 }
 
 /// Whether two descriptors are of one open file: what is written to the one comes behind what was written to
-/// the other. By kcmp(2); where the kernel does not have it, or does not let us, what it tells of both files is
+/// the other. Where the kernel cannot be asked that, or does not let us, what it tells of both files is
 /// compared, which takes a file that was opened twice in the same way for one as long as nobody has written.
 pub fn same_open_file(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
-    /// Of linux/kcmp.h.
-    const KCMP_FILE: c_int = 0;
+    if let Some(known) = kernel::same_open_file(one, other) {
+        return known;
+    }
     let (one, other) = (one.as_raw_fd(), other.as_raw_fd());
     // SAFETY: all of these take integers but for fstat(2), which is given live plain structs.
     unsafe {
-        let own = libc::getpid();
-        match libc::syscall(libc::SYS_kcmp, own, own, KCMP_FILE, one, other) {
-            0 => return true,
-            order if order > 0 => return false,
-            _ => {}
-        }
         let mut found: [libc::stat; 2] = mem::zeroed();
         if libc::fstat(one, &raw mut found[0]) != 0 || libc::fstat(other, &raw mut found[1]) != 0 {
             return false;
@@ -76,6 +73,7 @@ mod tests {
         assert_eq!(&byte, b"x");
     }
 
+    #[cfg(not(posix_only))]
     #[test]
     fn one_open_file_is_told_from_a_file_that_was_opened_twice() {
         let file = tempfile::NamedTempFile::new().unwrap();

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use nix::libc;
 
+use super::kernel;
 use super::signals::{self, SignalSet};
 use crate::job::Signal;
 use crate::outcome::Exit;
@@ -47,6 +48,8 @@ extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
         mask: signals::set_mask(SignalSet::ALL),
         child_ignored: signals::set_default(Signal::CHLD),
     };
+    signals::stand_ready();
+    kernel::mark_main_thread();
     reserve_standard_descriptors();
     let _ = argc;
     // SAFETY: the C library passes `argv`, and sets `environ`, as arrays of C strings that end in a
@@ -75,7 +78,7 @@ unsafe fn words(mut array: *const *const c_char) -> Vec<OsString> {
 
 /// Sees to it that none of our own files becomes descriptor 0, 1 or 2 of a caller that had closed
 /// it, where the command's output would go into a socket. The place is taken by a descriptor that
-/// can neither be read nor written (EBADF, as if closed) and that the kernel closes at exec, so the
+/// can neither be read nor written (EBADF, as if closed; EISDIR for reading on other kernels than Linux) and that the kernel closes at exec, so the
 /// command finds it closed as the caller left it.
 fn reserve_standard_descriptors() {
     let mut standard = [0, 1, 2].map(|fd| libc::pollfd { fd, events: 0, revents: 0 });
@@ -87,15 +90,14 @@ fn reserve_standard_descriptors() {
     }
     for _ in 0..closed {
         // SAFETY: a literal C string. open(2) takes the lowest free number, which is one of the three.
-        unsafe { libc::open(c"/".as_ptr(), libc::O_PATH | libc::O_CLOEXEC) };
+        unsafe { libc::open(c"/".as_ptr(), kernel::ENTER.bits() | libc::O_CLOEXEC) };
     }
 }
 
 /// Whether the program was started with rights that its caller does not have (set-user-ID, file
 /// capabilities). Then it must not run: it executes what the caller names and writes files.
 pub fn has_foreign_rights() -> bool {
-    // SAFETY: getauxval(3) reads what the kernel put on the stack at exec.
-    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+    kernel::has_foreign_rights()
 }
 
 /// Ends the process. No destructor, no exit handler, no thread is waited for: whatever still hangs

@@ -11,8 +11,9 @@ use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use nix::libc;
-use nix::unistd::{getpid, gettid, write};
+use nix::unistd::write;
 
+use super::kernel;
 use crate::outcome::Exit;
 pub use salvage::Salvage;
 
@@ -135,5 +136,5 @@ fn close(fd: BorrowedFd<'static>) {
 
 /// Whether this is the thread that looks after the command.
 pub fn is_main_thread() -> bool {
-    gettid() == getpid()
+    kernel::is_main_thread()
 }

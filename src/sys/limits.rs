@@ -26,7 +26,12 @@ pub fn soft(limited: Limited) -> Option<u64> {
     let mut limit: libc::rlimit = unsafe { mem::zeroed() };
     // SAFETY: the call writes one live struct.
     let result = unsafe { libc::getrlimit(resource, &raw mut limit) };
-    (result == 0 && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
+    (result == 0 && limit.rlim_cur != libc::RLIM_INFINITY).then(|| wide(limit.rlim_cur))
+}
+
+/// The type of a limit has a sign on some systems, and they are never below zero.
+fn wide(limit: impl TryInto<u64>) -> u64 {
+    limit.try_into().unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -1,14 +1,12 @@
 //! Starting and reaping processes.
 //!
 //! `std::process::Command` would reset SIGPIPE in the child, could not run a script without `#!`,
-//! and has no way to say which step failed. The child here is made by clone(2) with CLONE_VFORK
-//! and CLONE_VM: it runs on a stack of its own in our memory while we wait, so nothing is copied and
-//! what it found out stands in our memory when we go on. Between clone and exec it makes only system
-//! calls, on buffers that were ready before.
+//! and has no way to say which step failed. How the child is made is the matter of `fork`. Between then
+//! and exec it makes only system calls, on buffers that were ready before.
 
-mod child;
+pub(super) mod child;
 
-use std::ffi::{CString, OsStr, OsString, c_char, c_void};
+use std::ffi::{CString, OsStr, OsString, c_char};
 use std::io;
 use std::mem;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -19,7 +17,10 @@ use std::time::Duration;
 
 use nix::libc::{self, c_int};
 
+use super::byte_lock::LockFile;
 use super::entry::SignalState;
+use super::fork::{Answer, Cradle};
+use super::kernel;
 use crate::clock::Deadline;
 use crate::job::Signal;
 use crate::outcome::{Ending, Usage};
@@ -52,9 +53,9 @@ pub struct Exec<'a> {
 pub struct LastWords {
     /// A line for the journal.
     pub journal: Option<StartLine>,
-    /// The lock file and the offset at which the child leaves its `/proc/self/stat` line: the holder
+    /// The lock file and the offset at which the child leaves what it is known by: the holder
     /// of the overlap lock, once cronward is dead.
-    pub lock: Option<(Arc<OwnedFd>, u64)>,
+    pub lock: Option<(Arc<LockFile>, u64)>,
 }
 
 /// A line that is appended to a journal.
@@ -77,15 +78,12 @@ pub const PID_DIGITS: usize = 10;
 /// Why a program could not be executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartError {
-    /// There is no process to be had: clone(2) failed with this error.
+    /// There is no process to be had: clone(2), or fork(2), failed with this error.
     NoProcess(c_int),
     /// The program could not be executed: the last error of execve(2), or EACCES if any place of
     /// the search path gave that.
     NoProgram(c_int),
 }
-
-/// Stack of the child, in bytes: it calls a few functions and holds no buffers on it.
-const CHILD_STACK: usize = 64 * 1024;
 
 /// How long a process is waited for that the kernel cannot make right now.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -115,12 +113,9 @@ pub fn spawn(exec: &Exec<'_>) -> Result<u32, StartError> {
         program,
         search_path,
         candidate: candidate.as_mut_ptr(),
-        error: 0,
+        answer: Answer::NONE,
     };
-    let pid = clone_patiently(&mut task)?;
-    // SAFETY: the child wrote it while this thread was stopped; volatile, since the compiler does
-    // not know that anybody else did.
-    let error = unsafe { ptr::read_volatile(&raw const task.error) };
+    let (pid, error) = start_patiently(&mut task)?;
     if error == 0 {
         return Ok(pid);
     }
@@ -128,26 +123,15 @@ pub fn spawn(exec: &Exec<'_>) -> Result<u32, StartError> {
     Err(StartError::NoProgram(error))
 }
 
-fn clone_patiently(task: &mut child::Task<'_>) -> Result<u32, StartError> {
-    // Not an array on our own stack, of which the compiler would touch every page (stack probes).
-    let mut stack: Vec<u8> = Vec::with_capacity(CHILD_STACK);
+fn start_patiently(task: &mut child::Task<'_>) -> Result<(u32, c_int), StartError> {
+    let mut cradle = Cradle::new();
     let patience = Deadline::after(PATIENCE);
     let mut pause = Duration::from_millis(10);
     loop {
-        // SAFETY: `child::run` runs on a stack of its own that outlives it, since CLONE_VFORK stops
-        // this thread until the child has executed or ended. The stack grows downwards from its
-        // top, which is aligned to 16 bytes. All signals are blocked, so no handler runs in
-        // the child on our memory. `task` is not touched here meanwhile.
-        let pid = unsafe {
-            let top = stack.as_mut_ptr().add(CHILD_STACK);
-            let top = top.sub(top as usize % 16);
-            let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
-            libc::clone(child::run, top.cast::<c_void>(), flags, ptr::from_mut(task).cast::<c_void>())
+        let error = match cradle.start(task) {
+            Ok(started) => return Ok(started),
+            Err(error) => error,
         };
-        if pid > 0 {
-            return Ok(pid as u32);
-        }
-        let error = errno();
         if !matches!(error, libc::EAGAIN | libc::ENOMEM) || patience.passed() {
             return Err(StartError::NoProcess(error));
         }
@@ -157,7 +141,7 @@ fn clone_patiently(task: &mut child::Task<'_>) -> Result<u32, StartError> {
 }
 
 /// The error of the last system call that failed.
-fn errno() -> c_int {
+pub(super) fn errno() -> c_int {
     io::Error::last_os_error().raw_os_error().unwrap_or(0)
 }
 
@@ -268,9 +252,8 @@ fn wait4(pid: i32, wait: Wait) -> (u32, Change) {
 /// signals of the process are left to its main thread.
 pub fn wait_until(pid: u32, deadline: Deadline) -> Option<Ending> {
     // A thread cannot wait for SIGCHLD, which the main thread may take; a pidfd becomes readable
-    // when the process ends (pidfd_open(2), Linux 5.3). Without it, ask every few milliseconds.
-    // SAFETY: pidfd_open takes two integers; what it returns is a new descriptor or -1.
-    let pidfd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) } as c_int;
+    // when the process ends. Without it, ask every few milliseconds.
+    let pidfd = kernel::descriptor_of_process(pid);
     let ended = loop {
         match reap(pid, Wait::Now) {
             Change::Ended(ending, _) => break Some(ending),
@@ -291,22 +274,16 @@ pub fn wait_until(pid: u32, deadline: Deadline) -> Option<Ending> {
     ended
 }
 
-/// Makes this process the one that orphans below it are given to (prctl(2),
-/// PR_SET_CHILD_SUBREAPER). False where the kernel does not know that.
-pub fn adopt_orphans() -> bool {
-    // SAFETY: prctl takes integers here.
-    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 }
-}
-
 fn usage_of(usage: &libc::rusage) -> Usage {
     let span = |time: libc::timeval| {
-        Duration::from_secs(time.tv_sec.unsigned_abs()) + Duration::from_micros(time.tv_usec.unsigned_abs())
+        // Below a million; its type differs from one C library to the next.
+        let micros = u32::try_from(time.tv_usec).unwrap_or(0);
+        Duration::from_secs(time.tv_sec.unsigned_abs()) + Duration::from_micros(micros.into())
     };
     Usage {
         user: span(usage.ru_utime),
         system: span(usage.ru_stime),
-        // KiB on Linux (getrusage(2)).
-        max_rss_bytes: usage.ru_maxrss.unsigned_abs() * 1024,
+        max_rss_bytes: usage.ru_maxrss.unsigned_abs() * kernel::RSS_UNIT,
         minor_faults: usage.ru_minflt.unsigned_abs(),
         major_faults: usage.ru_majflt.unsigned_abs(),
         voluntary_switches: usage.ru_nvcsw.unsigned_abs(),

@@ -2,16 +2,14 @@
 
 use std::time::SystemTime;
 
-use nix::libc;
+use super::kernel;
 
-/// Ten random bytes, as many as a UUID version 7 has room for, by getrandom(2). They make ids unique;
+/// Ten random bytes, as many as a UUID version 7 has room for. They make ids unique;
 /// nothing secret hangs on them. Where the kernel has none to give, the clock and the process
 /// stand in.
 pub fn bytes() -> [u8; 10] {
     let mut bytes = [0_u8; 10];
-    // SAFETY: a live buffer with its own length; without GRND_NONBLOCK a call early at boot might wait.
-    let drawn = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), libc::GRND_NONBLOCK) };
-    if usize::try_from(drawn) != Ok(bytes.len()) {
+    if !kernel::draw(&mut bytes) {
         let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
         bytes[..6].copy_from_slice(&nanos.to_le_bytes()[..6]);
         bytes[6..].copy_from_slice(&std::process::id().to_le_bytes());

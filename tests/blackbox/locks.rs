@@ -101,6 +101,7 @@ fn a_stop_signal_ends_the_waiting() {
     }
 }
 
+#[cfg_attr(posix_only, ignore = "without /proc an orphan is not told from a stranger")]
 #[test]
 fn the_lock_is_free_once_both_holders_are_dead() {
     let host = Host::new();
@@ -121,6 +122,7 @@ fn the_lock_is_free_once_both_holders_are_dead() {
     }
 }
 
+#[cfg_attr(posix_only, ignore = "without /proc an orphan is not told from a stranger")]
 #[test]
 fn an_orphan_still_holds_the_lock() {
     let host = Host::new();
@@ -138,6 +140,7 @@ fn an_orphan_still_holds_the_lock() {
 }
 
 /// A container whose first process does not reap: the orphan's pid and start time stay for ever.
+#[cfg_attr(posix_only, ignore = "without /proc an orphan is not told from a stranger")]
 #[test]
 fn an_orphan_that_nobody_reaps_does_not_hold_the_lock() {
     let host = Host::new();

@@ -140,6 +140,7 @@ fn an_attempt_that_does_not_do_what_is_expected_of_it_is_repeated() {
 }
 
 /// The limit is each attempt's, and what an attempt has left behind does not outlive the next one's limit.
+#[cfg_attr(posix_only, ignore = "POSIX has no subreaper")]
 #[test]
 fn a_time_limit_counts_for_each_attempt_and_reaches_what_earlier_ones_have_left() {
     let host = Host::new();

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use nix::libc;
 
+#[cfg(posix_only)]
+use crate::support::situation::send;
 use crate::support::situation::{pipe, wait_readable};
 use crate::support::{End, Host, Ran, eventually, process_state};
 
@@ -42,6 +44,7 @@ fn a_job_that_ends_well_after_the_timeout_has_timed_out() {
 }
 
 /// The subreaper and the sweep: GNU timeout leaves the `setsid` one alive.
+#[cfg_attr(posix_only, ignore = "POSIX has no subreaper")]
 #[test]
 fn descendants_that_left_the_group_or_the_session_end_too() {
     let host = Host::new();
@@ -52,13 +55,36 @@ fn descendants_that_left_the_group_or_the_session_end_too() {
             "{deaf}(sleep 1000 &) ; setsid sh -c '(sleep 1000 &); echo ready >ready; sleep 1000' & \
              setsid setsid sleep 1000 & echo ready >ready; sleep 1000"
         );
-        let options = ["-l", "tree", "--timeout", "500ms", "--kill-after", "100ms"];
+        // Without a word of cronward's own the pipe is readable only once nobody has it any more.
+        let options = ["-l", "tree", "--timeout", "500ms", "--kill-after", "100ms", "--alert-after", "9"];
         let running = host.wrap(&options, &job).stdout(writer.try_clone().unwrap()).stderr(writer).start();
         assert_eq!([ready.line(), ready.line()], ["ready", "ready"]);
         let ran = running.wait();
         timed_out(&host, "tree", &ran);
         let deadline = Instant::now() + Duration::from_secs(20);
         assert!(wait_readable(&reader, deadline), "a descendant lives on\n{ran}");
+    }
+}
+
+/// Where descendants cannot be found: their group can, if it is the job's own.
+#[cfg(posix_only)]
+#[test]
+fn without_a_subreaper_a_time_limit_reaches_the_group_that_is_the_jobs_own() {
+    let host = Host::new();
+    let pid = host.fifo("pid");
+    for (options, lives_on) in [(&["--own-group"][..], false), (&[], true)] {
+        let (reader, writer) = pipe();
+        // Without a word of cronward's own the pipe is readable only once nobody has it any more.
+        let options = [&["-l", "tree", "--timeout", "300ms", "--alert-after", "9"], options].concat();
+        let invocation = host.wrap(&options, "sleep 1000 & echo $! >pid; wait");
+        let running = invocation.stdout(writer.try_clone().unwrap()).stderr(writer).start();
+        let child: u32 = pid.line().parse().expect("a pid");
+        timed_out(&host, "tree", &running.wait());
+        let patience = if lives_on { Duration::ZERO } else { Duration::from_secs(20) };
+        assert_eq!(wait_readable(&reader, Instant::now() + patience), !lives_on, "{options:?}");
+        if lives_on {
+            send(child, libc::SIGKILL);
+        }
     }
 }
 

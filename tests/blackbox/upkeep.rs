@@ -170,6 +170,7 @@ fn a_job_that_is_running_is_not_forgotten() {
 }
 
 /// The lock is not granted while the orphan lives; so it must not be forgotten either.
+#[cfg_attr(posix_only, ignore = "without /proc an orphan is not told from a stranger")]
 #[test]
 fn a_job_whose_command_has_outlived_its_cronward_keeps_its_lock() {
     let host = Host::new();

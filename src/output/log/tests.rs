@@ -293,7 +293,10 @@ fn a_file_that_is_made_while_others_prune_is_not_taken_for_one_of_a_dead_run() {
 #[test]
 fn a_short_write_is_continued_until_there_is_an_error() {
     let mut file = fixture().create(0);
-    let (reader, writer) = nix::unistd::pipe2(nix::fcntl::OFlag::O_NONBLOCK).unwrap();
+    let (reader, writer) = crate::sys::pipes::pipe().unwrap();
+    for end in [&reader, &writer] {
+        nix::fcntl::fcntl(end, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK)).unwrap();
+    }
     file.file = writer.into();
     file.append(&[0; 1_000_000]);
     let mut taken = vec![0; 1_000_000];

@@ -1,3 +1,6 @@
+// They have to do with pipes of a size of their own.
+#![cfg(target_os = "linux")]
+
 use std::os::fd::AsRawFd;
 
 use nix::unistd::{pipe, write};
@@ -67,6 +70,7 @@ fn what_nobody_has_taken_is_kept_all_the_same() {
     assert!(sent.starts_with(&kept.head) && sent.ends_with(&kept.tail));
 }
 
+#[cfg(not(posix_only))]
 #[test]
 fn the_pipe_is_large_only_for_a_job_that_writes_much() {
     let mut bench = bench(1000);

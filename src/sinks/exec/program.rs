@@ -10,7 +10,6 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::unistd::pipe2;
 
 use crate::clock::{Deadline, Stopwatch};
 use crate::job::Signal;
@@ -18,6 +17,7 @@ use crate::os_error;
 use crate::outcome::Ending;
 use crate::redact::one_line;
 use crate::sys::entry::SignalState;
+use crate::sys::pipes::pipe;
 use crate::sys::process::{Exec, LastWords, StartError, spawn, wait_until};
 use crate::sys::signals::{SignalSet, send_group};
 
@@ -49,8 +49,8 @@ pub fn run(
     let mut talk = Talk { input, stdin: None, output: None, said: Vec::new() };
     let pid = {
         let cannot_talk = |errno: Errno| format!("cannot make a pipe: {}", os_error::words(errno));
-        let (its_stdin, our_stdin) = pipe2(OFlag::O_CLOEXEC).map_err(cannot_talk)?;
-        let (our_output, its_output) = pipe2(OFlag::O_CLOEXEC).map_err(cannot_talk)?;
+        let (its_stdin, our_stdin) = pipe().map_err(cannot_talk)?;
+        let (our_output, its_output) = pipe().map_err(cannot_talk)?;
         talk.stdin = Some(nonblocking(our_stdin).map_err(cannot_talk)?);
         talk.output = Some(nonblocking(our_output).map_err(cannot_talk)?);
         let output = Some(its_output.as_fd());

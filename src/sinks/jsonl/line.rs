@@ -12,6 +12,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::clock::Deadline;
 use crate::os_error;
+use crate::sys::record_lock::{Kind, span};
 
 /// How often what cannot be waited for is tried again.
 const RETRY: Duration = Duration::from_millis(5);
@@ -93,7 +94,7 @@ fn pause(deadline: Deadline) -> io::Result<()> {
 /// written without.
 fn locked(file: &File, deadline: Deadline, work: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
     let held = loop {
-        match fcntl(file, FcntlArg::F_SETLK(&record_lock(libc::F_WRLCK))) {
+        match fcntl(file, FcntlArg::F_SETLK(&span(Kind::Exclusive, 0, 0))) {
             Ok(_) => break true,
             Err(Errno::EAGAIN | Errno::EACCES) => pause(deadline)?,
             Err(Errno::EINTR) => {}
@@ -102,18 +103,7 @@ fn locked(file: &File, deadline: Deadline, work: impl FnOnce() -> io::Result<()>
     };
     let worked = work();
     if held {
-        let _ = fcntl(file, FcntlArg::F_SETLK(&record_lock(libc::F_UNLCK)));
+        let _ = fcntl(file, FcntlArg::F_SETLK(&span(Kind::None, 0, 0)));
     }
     worked
-}
-
-/// The whole file, however long it becomes.
-fn record_lock(kind: libc::c_int) -> libc::flock {
-    libc::flock {
-        l_type: kind as libc::c_short,
-        l_whence: libc::SEEK_SET as libc::c_short,
-        l_start: 0,
-        l_len: 0,
-        l_pid: 0,
-    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nix::fcntl::FdFlag;
 use nix::sys::stat::Mode;
-use nix::unistd::{mkfifo, pipe2};
+use nix::unistd::mkfifo;
 
 use super::*;
 use crate::clock::Stopwatch;
@@ -77,7 +77,7 @@ fn targets_are_read_strictly() {
 /// A pipe as a caller hands it over: only the writing end passes an exec, so that no program that
 /// another test runs keeps the reading end open.
 fn callers_pipe() -> (OwnedFd, OwnedFd) {
-    let (reader, writer) = pipe2(OFlag::O_CLOEXEC).unwrap();
+    let (reader, writer) = crate::sys::pipes::pipe().unwrap();
     fcntl(&writer, FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
     (reader, writer)
 }

@@ -25,6 +25,7 @@ use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 use crate::clock::{Deadline, Timestamp};
 use crate::os_error::{words, words_of};
 use crate::sinks::exposition::Before;
+use crate::sys::kernel;
 
 /// Mode of a file that is done, whatever the umask: the exporter is another user.
 const MODE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR).union(Mode::S_IRGRP).union(Mode::S_IROTH);
@@ -53,12 +54,12 @@ pub struct Place(OwnedFd);
 pub type Text<'a> = dyn Fn(&Before<'_>) -> Option<String> + 'a;
 
 impl Place {
-    /// Opens it. O_PATH, since it need not be readable.
+    /// Opens it. It need not be readable, where the kernel can do without.
     ///
     /// # Errors
     /// In words.
     pub fn open(dir: &Path) -> Result<Self, String> {
-        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let flags = kernel::ENTER | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let opened = openat(AT_FDCWD, dir, flags, Mode::empty()).map(Self);
         opened.map_err(|error| {
             if error == Errno::ENOENT {

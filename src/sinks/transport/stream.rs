@@ -7,14 +7,13 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockType, UnixAddr, connect, send, setsockopt, sockopt::Linger,
-};
+use nix::sys::socket::{AddressFamily, SockType, UnixAddr, connect, send, setsockopt, sockopt::Linger};
 
 use super::{addresses_of, dropped, socket_of};
 use crate::clock::Deadline;
 use crate::os_error;
 use crate::sinks::address::Host;
+use crate::sys::pipes;
 
 /// How messages are told apart on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +57,7 @@ pub fn over_unix(path: &Path, framing: Framing, messages: &[String]) -> Result<(
     for (sent, message) in messages.iter().enumerate() {
         let frame = framing.frame(message);
         // A receiver that has gone is an error, and not the end of this process.
-        match send(door, &frame, MsgFlags::MSG_NOSIGNAL) {
+        match send(door, &frame, pipes::NO_SIGNAL) {
             Ok(length) if length == frame.len() => {}
             Ok(_) => return lost(sent, Errno::EAGAIN),
             Err(why) => return lost(sent, why),

@@ -7,14 +7,16 @@ use std::mem;
 use std::os::fd::AsRawFd;
 use std::ptr;
 
+use nix::errno::Errno;
 use nix::libc::{self, c_int};
 
 use super::{Exec, PID_DIGITS, StartLine};
 use crate::job::Signal;
-use crate::sys::signals;
+use crate::sys::fork::Answer;
+use crate::sys::{signals, trace};
 
 /// What the child needs, ready to use, and the place for its answer.
-pub(super) struct Task<'a> {
+pub(in crate::sys) struct Task<'a> {
     pub(super) exec: &'a Exec<'a>,
     pub(super) argv: *mut *const c_char,
     pub(super) environment: *mut *const c_char,
@@ -24,21 +26,21 @@ pub(super) struct Task<'a> {
     pub(super) search_path: &'a [u8],
     /// Room for the longest candidate: an element of the search path, a slash, the program, NUL.
     pub(super) candidate: *mut u8,
-    /// The answer: why it could not be executed; 0 if nothing has failed.
-    pub(super) error: c_int,
+    /// Where it says why it could not be executed.
+    pub(in crate::sys) answer: Answer,
 }
 
 /// How often a descriptor is put in its place before that is given up.
 const DUP_ATTEMPTS: u32 = 100;
 
 /// The child's first and last function.
-pub(super) extern "C" fn run(task: *mut c_void) -> c_int {
+pub(in crate::sys) extern "C" fn run(task: *mut c_void) -> c_int {
     // SAFETY: the parent passes a live Task and is stopped until this process has executed or ended.
     unsafe {
         let task = &mut *task.cast::<Task<'_>>();
         prepare(task.exec);
         let error = search_and_execute(task);
-        ptr::write_volatile(&raw mut task.error, error);
+        task.answer.give(error);
         libc::_exit(127)
     }
 }
@@ -66,6 +68,7 @@ unsafe fn prepare(exec: &Exec<'_>) {
         if let Some((lock, offset)) = &exec.last_words.lock {
             leave_lock_record(lock.as_raw_fd(), *offset as libc::off_t);
         }
+        signals::stand_down();
         if exec.signals.child_ignored {
             signals::set_ignored(Signal::CHLD);
         }
@@ -129,23 +132,14 @@ unsafe fn write_decimal(place: *mut u8, number: u32) {
     }
 }
 
-/// Copies this process's own line of `/proc` to the lock file: whoever finds the lock free and this
-/// record in it can tell by the start time in it whether this very process still lives.
+/// Leaves in the lock file what this process is known by: whoever finds the lock free and this
+/// record in it can tell whether the command still lives.
 unsafe fn leave_lock_record(lock: c_int, offset: libc::off_t) {
     let mut record = [0_u8; 512];
-    // SAFETY: a literal C string, a live buffer with its own length.
-    unsafe {
-        let stat = libc::open(c"/proc/self/stat".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
-        if stat < 0 {
-            return;
-        }
-        let length = libc::read(stat, record.as_mut_ptr().cast::<c_void>(), record.len());
-        libc::close(stat);
-        if let Ok(length) = usize::try_from(length) {
-            let written = libc::pwrite(lock, record.as_ptr().cast::<c_void>(), length, offset);
-            forget_a_file_too_large(written, length);
-        }
-    }
+    let Some(length) = trace::own_record(&mut record) else { return };
+    // SAFETY: a live buffer, of which so much has been filled.
+    let written = unsafe { libc::pwrite(lock, record.as_ptr().cast::<c_void>(), length, offset) };
+    forget_a_file_too_large(written, length);
 }
 
 /// Searches as execvp(3) does: a name with a slash is not searched; an empty element of the path is
@@ -233,7 +227,7 @@ unsafe fn execve(program: *const c_char, argv: *mut *const c_char, environment: 
     // SAFETY: by the caller. errno is this thread's, which is the stopped parent's too.
     unsafe {
         libc::execve(program, argv.cast_const(), environment.cast_const());
-        *libc::__errno_location()
+        Errno::last_raw()
     }
 }
 

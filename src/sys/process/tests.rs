@@ -45,6 +45,7 @@ fn a_child_is_found_in_the_search_path_and_reaped_with_its_exit_code() {
     assert_eq!(ending(&["sh", "-c", "exit 42"]), Ending::Exited(42));
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_child_that_dies_of_a_real_time_signal_is_reaped_with_that_signal() {
     let realtime = nix::libc::SIGRTMIN() + 3;

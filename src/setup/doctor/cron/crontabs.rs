@@ -6,15 +6,14 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::unistd::pipe2;
 
 use crate::clock::Deadline;
 use crate::crontab::lines::Form;
 use crate::job::Signal;
 use crate::outcome::Ending;
 use crate::sys::entry::SignalState;
+use crate::sys::pipes::pipe;
 use crate::sys::process::{Exec, LastWords, spawn, wait_until};
 use crate::sys::signals::{SignalSet, send_group};
 
@@ -80,7 +79,7 @@ fn read(root: &Path, path: &Path, form: Form) -> Option<Crontab> {
 fn own(crontab: &Path) -> Option<Crontab> {
     let deadline = Deadline::after(LIMIT);
     let null = File::options().read(true).write(true).open("/dev/null").ok()?;
-    let (ours, its) = pipe2(OFlag::O_CLOEXEC).ok()?;
+    let (ours, its) = pipe().ok()?;
     let pid = spawn(&Exec {
         argv: &[crontab.into(), "-l".into()],
         environment: &["PATH=/usr/bin:/bin".into(), "LC_ALL=C".into()],

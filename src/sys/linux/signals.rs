@@ -16,39 +16,8 @@ use std::time::Duration;
 
 use nix::libc::{self, c_int, c_long};
 
+pub use super::signal_set::{Arrived, Sender, SignalSet, send, send_group};
 use crate::job::Signal;
-
-/// A set of signals as the kernel holds it: bit n-1 stands for signal n.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SignalSet(u64);
-
-impl SignalSet {
-    /// Every signal. The kernel leaves KILL and STOP out by itself (sigprocmask(2)).
-    pub const ALL: Self = Self(!0);
-
-    /// No signal.
-    pub const NONE: Self = Self(0);
-
-    /// The set of one signal.
-    pub fn only(signal: Signal) -> Self {
-        Self(1 << (signal.0 - 1))
-    }
-
-    /// This set and the signal.
-    pub fn with(self, signal: Signal) -> Self {
-        Self(self.0 | Self::only(signal).0)
-    }
-
-    /// Whether it holds the signal.
-    pub fn contains(self, signal: Signal) -> bool {
-        self.0 & Self::only(signal).0 != 0
-    }
-
-    /// This set without the signal.
-    pub fn without(self, signal: Signal) -> Self {
-        Self(self.0 & !Self::only(signal).0)
-    }
-}
 
 /// Size of the kernel's set, as its calls want it.
 const SET_BYTES: usize = mem::size_of::<u64>();
@@ -104,24 +73,13 @@ pub(super) fn set_ignored(signal: Signal) {
     kernel_sigaction(signal, Some(&action));
 }
 
-/// A signal that has come, and from whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Arrived {
-    /// The signal.
-    pub signal: Signal,
-    /// Who sent it.
-    pub sender: Sender,
-}
+/// Nothing is to be done before signals can be taken: they only have to be blocked.
+#[inline(always)]
+pub(super) fn stand_ready() {}
 
-/// Who sent a signal (sigaction(2), `si_code`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sender {
-    /// The kernel: a key at the terminal, a hangup, a window that changed its size. The whole
-    /// foreground process group got it.
-    Kernel,
-    /// A process, by kill(2), tgkill(2) or sigqueue(3). Process 0 is one of an outer pid namespace.
-    Process(u32),
-}
+/// Nothing is to be undone between clone and exec.
+#[inline(always)]
+pub(super) fn stand_down() {}
 
 /// Takes the next pending signal, waiting at most `limit`, without end if there is none. `None`
 /// when the time is over.
@@ -199,27 +157,6 @@ fn timed_wait(set: SignalSet, limit: Option<Duration>) -> Result<Arrived, c_int>
     Ok(Arrived { signal: Signal(signal as c_int), sender })
 }
 
-/// Sends a signal to one process. An error (it has gone, or is another user's) is nobody's problem:
-/// the receiver is looked after by wait(2), not by this call.
-pub fn send(pid: u32, signal: Signal) {
-    kill(pid as i32, signal);
-}
-
-/// Sends a signal to a whole process group.
-pub fn send_group(group: u32, signal: Signal) {
-    kill(-(group as i32), signal);
-}
-
-fn kill(target: i32, signal: Signal) {
-    // SAFETY: kill(2) takes two integers. 0 and -1 mean "everybody" and are never targets here: no
-    // process that was started has pid 0 or group 1.
-    unsafe {
-        if target != 0 && target != -1 {
-            libc::kill(target, signal.0);
-        }
-    }
-}
-
 /// Stops this process by a job-control signal (TSTP, TTIN, TTOU), as the terminal stopped the
 /// command, so that the shell sees its job stopped; returns when it has been continued.
 ///
@@ -253,49 +190,5 @@ pub fn die_of(signal: Signal) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_set_holds_the_signals_that_it_was_made_of() {
-        assert!(SignalSet::only(Signal(64)).contains(Signal(64)));
-        assert!(!SignalSet::only(Signal(64)).contains(Signal(1)));
-        assert!(!SignalSet::ALL.without(Signal::TERM).contains(Signal::TERM));
-    }
-
-    #[test]
-    fn a_blocked_signal_is_taken_with_its_sender() {
-        // The mask is this thread's own, and the signal is sent to this thread alone.
-        let before = set_mask(SignalSet::ALL);
-        // SAFETY: the calling thread is alive.
-        unsafe { libc::pthread_kill(libc::pthread_self(), libc::SIGRTMAX()) };
-        let arrived = next(Some(Duration::from_secs(10)));
-        set_mask(before);
-        let sender = Sender::Process(std::process::id());
-        assert_eq!(arrived, Some(Arrived { signal: Signal(libc::SIGRTMAX()), sender }));
-    }
-
-    #[test]
-    fn only_a_pending_signal_of_the_set_is_taken() {
-        let before = set_mask(SignalSet::ALL);
-        let (sent, other) = (Signal(libc::SIGUSR2), Signal(libc::SIGUSR1));
-        // SAFETY: the calling thread is alive.
-        unsafe { libc::pthread_kill(libc::pthread_self(), sent.0) };
-        let taken = [SignalSet::only(other), SignalSet::only(other).with(sent), SignalSet::ALL].map(take);
-        set_mask(before);
-        assert_eq!(taken, [None, Some(sent), None]);
-    }
-
-    #[test]
-    fn a_signal_that_is_forgotten_does_not_act_when_it_is_unblocked() {
-        let before = set_mask(SignalSet::ALL);
-        // SAFETY: the calling thread is alive.
-        unsafe { libc::pthread_kill(libc::pthread_self(), libc::SIGXFSZ) };
-        forget(Signal(libc::SIGXFSZ));
-        forget(Signal(libc::SIGXFSZ));
-        // Its default action would end all of these tests here.
-        set_mask(SignalSet::ALL.without(Signal(libc::SIGXFSZ)));
-        assert_eq!(next(Some(Duration::ZERO)), None);
-        set_mask(before);
-    }
-}
+#[path = "../signal_tests.rs"]
+mod tests;
