@@ -4,6 +4,9 @@
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
 /// A moment in real time: milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
@@ -52,6 +55,20 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    /// 1970, as the clock of a host shows it that has not been set.
+    pub const UNSET: Self = Self(0);
+
+    /// What the clocks of a zone show; `None` beyond the calendar.
+    pub fn on_the_clock(self, zone: &TimeZone) -> Option<DateTime> {
+        jiff::Timestamp::from_millisecond(self.0).ok().map(|at| zone.to_datetime(at))
+    }
+
+    /// When the clocks of a zone show this: if twice, the first time; if never, as long after midnight as they would.
+    /// `None` beyond the calendar.
+    pub fn when_the_clock_shows(time: DateTime, zone: &TimeZone) -> Option<Self> {
+        zone.to_timestamp(time).ok().map(|at| Self(at.as_millisecond()))
+    }
+
     /// How long ago `earlier` was; zero if the clock was set back in between.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -61,10 +78,10 @@ impl Timestamp {
 /// RFC 3339 in UTC with milliseconds: `2026-11-21T07:00:00.123Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_millisecond(self.0) {
-            Ok(at) => write!(f, "{at:.3}"),
-            Err(_) => write!(f, "{}", self.0),
-        }
+        let Some(time) = self.on_the_clock(&TimeZone::UTC) else { return write!(f, "{}", self.0) };
+        let (date, millis) = (time.date(), self.0.rem_euclid(1000));
+        write!(f, "{:04}-{:02}-{:02}T", date.year(), date.month(), date.day())?;
+        write!(f, "{:02}:{:02}:{:02}.{millis:03}Z", time.hour(), time.minute(), time.second())
     }
 }
 

@@ -56,10 +56,9 @@ pub fn number(value: f64) -> String {
 
 /// A moment by the clock of a place: `2026-11-21 07:00:00`.
 pub fn local(at: Timestamp, zone: &TimeZone) -> String {
-    match jiff::Timestamp::from_millisecond(at.as_millis()) {
-        Ok(time) => time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
-        Err(_) => at.to_string(),
-    }
+    let Some(time) = at.on_the_clock(zone) else { return at.to_string() };
+    let (year, month, day) = (time.year(), time.month(), time.day());
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())
 }
 
 /// How long ago a moment was: `3m 20s ago`.

@@ -61,8 +61,8 @@ struct RemarkOnly {
 struct RecordedOnly {
     v: u32,
     #[serde(default)]
-    lost: Vec<End<'static>>,
-    end: Option<End<'static>>,
+    lost: Vec<Box<End<'static>>>,
+    end: Option<Box<End<'static>>>,
     remark: Option<RemarkOnly>,
 }
 
@@ -70,7 +70,7 @@ struct RecordedOnly {
 #[derive(Default)]
 pub(in crate::journal) struct Recorded {
     /// Ends of runs, oldest first.
-    pub(in crate::journal) ends: Vec<End<'static>>,
+    pub(in crate::journal) ends: Vec<Box<End<'static>>>,
     /// Something that was noticed: when, what, and its verdict.
     pub(in crate::journal) remark: Option<(Timestamp, String, String)>,
 }

@@ -75,8 +75,9 @@ fn size(bytes: u64) -> String {
 /// within a second. So names sort by time.
 pub(super) fn file_name(started_at: Timestamp, run: RunId) -> String {
     // A clock before 1970 has not been set yet.
-    let at = jiff::Timestamp::from_millisecond(started_at.as_millis().max(0)).unwrap_or_default();
-    let time = TimeZone::UTC.to_datetime(at);
+    let on_the_clock = |at: Timestamp| at.on_the_clock(&TimeZone::UTC);
+    let time = on_the_clock(started_at.max(Timestamp::UNSET));
+    let time = time.or_else(|| on_the_clock(Timestamp::UNSET)).unwrap_or_default();
     format!(
         "{:04}{:02}{:02}T{:02}{:02}{:02}Z-{:08x}.log",
         time.year(),
@@ -103,8 +104,7 @@ pub(super) fn started_at(name: &str) -> Option<Timestamp> {
     let two = |at: usize| name.get(at..at + 2)?.parse::<i8>().ok();
     let year = name.get(..4)?.parse().ok()?;
     let time = DateTime::new(year, two(4)?, two(6)?, two(9)?, two(11)?, two(13)?, 0).ok()?;
-    let at = TimeZone::UTC.to_timestamp(time).ok()?;
-    Some(Timestamp::from_millis(at.as_millisecond()))
+    Timestamp::when_the_clock_shows(time, &TimeZone::UTC)
 }
 
 /// A file of a run that has ended.

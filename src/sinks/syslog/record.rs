@@ -126,8 +126,11 @@ fn push_local_header(record: &mut String, notice: &Notice, zone: &TimeZone) {
 
 /// RFC 3164 section 4.1.2.
 pub fn local_time(at: Timestamp, zone: &TimeZone) -> String {
-    let time = jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or_default();
-    time.to_zoned(zone.clone()).strftime("%b %e %H:%M:%S").to_string()
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let time = at.on_the_clock(zone).or_else(|| Timestamp::UNSET.on_the_clock(zone)).unwrap_or_default();
+    let month = MONTHS[time.month().unsigned_abs() as usize - 1];
+    format!("{month} {:2} {:02}:{:02}:{:02}", time.day(), time.hour(), time.minute(), time.second())
 }
 
 /// The command's.
