@@ -7,6 +7,10 @@ use unicode_width::UnicodeWidthChar;
 /// Columns that a text takes. Character by character, as most terminals count, and not by what several make
 /// together.
 pub fn width(text: &str) -> usize {
+    // Most of what is shown is, and there is a lot of it.
+    if text.bytes().all(is_plain_ascii) {
+        return text.len();
+    }
     text.chars().map(width_of).sum()
 }
 
@@ -35,7 +39,7 @@ pub fn cut<'a>(text: &'a str, columns: usize, mark: &str) -> Cow<'a, str> {
 /// A text on one line that says what is in it: what a terminal would obey, what has no width of its own or
 /// turns the order of the others round stands as an escape.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_hidden) {
+    if text.bytes().all(is_plain_ascii) || !text.contains(is_hidden) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len());
@@ -52,6 +56,11 @@ pub fn visible(text: &str) -> Cow<'_, str> {
 /// The same text without such characters.
 pub fn plain(text: &str) -> String {
     text.chars().filter(|&character| !is_hidden(character)).collect()
+}
+
+/// Printable, and a column wide.
+fn is_plain_ascii(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~')
 }
 
 /// Control characters, and the format characters of Unicode that are in use.

@@ -162,6 +162,18 @@ impl KeptPlan {
         serde_json::from_slice::<Self>(bytes).ok().filter(|kept| kept.v == VERSION)
     }
 
+    /// The same, and nothing of it but the options and the host.
+    fn read_options(bytes: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Options {
+            v: u32,
+            host: String,
+            given: Vec<Given>,
+        }
+        let Options { v, host, given } = serde_json::from_slice(bytes).ok()?;
+        (v == VERSION).then(|| Self { v, host, given, ..Self::default() })
+    }
+
     /// The name of the host that it ran on.
     pub fn host(&self) -> &str {
         &self.host
@@ -326,14 +338,27 @@ fn is_secret(given: &Given) -> bool {
 /// # Errors
 /// In words: it cannot be read, or is not one of this version.
 pub(super) fn read(directory: &Directory) -> Result<Option<KeptPlan>, String> {
-    read_within(directory, SIZE_MAX)
+    read_within(directory, SIZE_MAX, Parts::All)
 }
 
-/// The same, but none that is larger than `largest` bytes.
+/// How much of a plan is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Parts {
+    /// All of it.
+    All,
+    /// The options and the host, in half the time.
+    Options,
+}
+
+/// The same, but none that is larger than `largest` bytes, and of it these parts.
 ///
 /// # Errors
 /// As [`read`].
-pub(super) fn read_within(directory: &Directory, largest: u64) -> Result<Option<KeptPlan>, String> {
+pub(super) fn read_within(
+    directory: &Directory,
+    largest: u64,
+    parts: Parts,
+) -> Result<Option<KeptPlan>, String> {
     let path = directory.path_of(PLAN);
     let fail = |why: &str| format!("'{}' {why}", path.display());
     let file = match directory.file(PLAN, Access::Read, &mut Unsynced::new()) {
@@ -347,9 +372,11 @@ pub(super) fn read_within(directory: &Directory, largest: u64) -> Result<Option<
         return Err(fail("is larger than any that cronward writes"));
     }
     let bytes = read_range(&file, 0, size).map_err(in_words)?;
-    KeptPlan::read(&bytes)
-        .map(Some)
-        .ok_or_else(|| fail("cannot be understood; the next run writes a new one"))
+    let kept = match parts {
+        Parts::All => KeptPlan::read(&bytes),
+        Parts::Options => KeptPlan::read_options(&bytes),
+    };
+    kept.map(Some).ok_or_else(|| fail("cannot be understood; the next run writes a new one"))
 }
 
 #[cfg(test)]

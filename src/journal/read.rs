@@ -2,7 +2,7 @@
 //! Root looks at what others have written too, and they may have written anything: nothing is followed,
 //! and no more is read than what one user's jobs may need.
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,8 +20,6 @@ use crate::outcome::{Run, Weight};
 use crate::policy::{self, AlertAfter, AlertKey, AlertRule, History, Judged, Judgement, RECENT_MAX};
 use crate::turn::Owed;
 
-/// Fewer jobs are read before threads are started.
-const WORTH_A_THREAD: usize = 200;
 /// How many jobs of another user are looked at.
 const JOBS_OF_OTHERS: usize = 10_000;
 /// How much is read of one journal or plan of another user, in bytes.
@@ -91,7 +89,7 @@ impl UnderWayNow {
 pub enum Look {
     /// Histories and plans.
     Plans,
-    /// How the last runs have ended, too.
+    /// How the last runs have ended, too, and of plans only the options.
     RecentRuns,
 }
 
@@ -109,11 +107,14 @@ struct Budget {
     window: u64,
     left: u64,
     jobs: usize,
+    /// What was read last; to have it again for the next is a fifth of the time that looking at many jobs takes.
+    buffer: Vec<u8>,
 }
 
 impl Budget {
-    const OWN: Self = Self { window: LARGEST_WINDOW, left: u64::MAX, jobs: usize::MAX };
-    const OF_OTHERS: Self = Self { window: WINDOW_OF_OTHERS, left: ALL_OF_OTHERS, jobs: JOBS_OF_OTHERS };
+    const OWN: Self = Self { window: LARGEST_WINDOW, left: u64::MAX, jobs: usize::MAX, buffer: Vec::new() };
+    const OF_OTHERS: Self =
+        Self { window: WINDOW_OF_OTHERS, left: ALL_OF_OTHERS, jobs: JOBS_OF_OTHERS, buffer: Vec::new() };
 
     /// Room for the end of a file of this size.
     fn take(&mut self, size: u64) -> Result<u64, String> {
@@ -178,7 +179,7 @@ fn read_all(
     state: Result<Directory, Refusal>,
     look: Look,
     now: Timestamp,
-    budget: Budget,
+    mut budget: Budget,
 ) -> Result<Vec<Entry>, String> {
     let jobs = match state.and_then(|state| state.subdirectory(JOBS)) {
         Ok(jobs) => jobs,
@@ -189,22 +190,8 @@ fn read_all(
     let host = nix::unistd::gethostname().unwrap_or_default();
     let host = under_way::plain_host(&host.to_string_lossy());
     let names = jobs.names(budget.jobs).map_err(|error| cannot(&os_error::words(error)))?;
-    let read = |names: &[String], mut budget: Budget| -> Vec<Entry> {
-        names.iter().map(|name| one(&jobs, name, &host, look, now, &mut budget)).collect()
-    };
-    let mut entries = match budget.left {
-        // A share for each processor, if there is work for them.
-        u64::MAX if names.len() >= WORTH_A_THREAD => {
-            let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-            let share = names.len().div_ceil(processors).max(1);
-            std::thread::scope(|scope| {
-                let shares = names.chunks(share).map(|names| scope.spawn(|| read(names, Budget::OWN)));
-                let threads: Vec<_> = shares.collect();
-                threads.into_iter().filter_map(|thread| thread.join().ok()).flatten().collect()
-            })
-        }
-        _ => read(&names, budget),
-    };
+    let mut entries: Vec<Entry> =
+        names.iter().map(|name| one(&jobs, name, &host, look, now, &mut budget)).collect();
     entries.sort_by(|one, other| one.label.cmp(&other.label));
     Ok(entries)
 }
@@ -230,7 +217,11 @@ fn read_job(
     let directory = jobs.subdirectory(name).map_err(in_words)?;
     let path = directory.path_of(JOURNAL);
     let fail = |why: &str| format!("'{}' {why}", path.display());
-    let plan = kept_plan::read_within(&directory, budget.window).ok().flatten();
+    let parts = match look {
+        Look::Plans => kept_plan::Parts::All,
+        Look::RecentRuns => kept_plan::Parts::Options,
+    };
+    let plan = kept_plan::read_within(&directory, budget.window, parts).ok().flatten();
     let (size, journal) = match directory.file(JOURNAL, Access::Read, &mut Unsynced::new()) {
         Ok(journal) => {
             let found = nix::sys::stat::fstat(&journal).map_err(|error| fail(&os_error::words(error)))?;
@@ -249,8 +240,8 @@ fn read_job(
         Look::Plans => tail::FIRST_WINDOW,
         Look::RecentRuns => RECENT_WINDOW,
     };
-    let (tail, bytes) =
-        tail::read_within(&journal, size, first, window).map_err(|error| fail(&os_error::words(error)))?;
+    let tail = tail::read_within(&journal, size, first, window, &mut budget.buffer)
+        .map_err(|error| fail(&os_error::words(error)))?;
     match tail.condition {
         Condition::Sound => {}
         Condition::Corrupt => return Err(fail("is corrupt; the next run will put it aside")),
@@ -274,7 +265,7 @@ fn read_job(
     let owed = fold.owed.iter().filter_map(stored::Owed::to_owed).collect();
     let mut recent = match look {
         Look::Plans => Vec::new(),
-        Look::RecentRuns => stored::ended(&bytes).take(RECENT_MAX).collect(),
+        Look::RecentRuns => stored::ended(&budget.buffer).take(RECENT_MAX).collect(),
     };
     recent.reverse();
     Ok((fold.label, Remembered { history, under_way, plan, owed, recent }))

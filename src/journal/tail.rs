@@ -53,10 +53,10 @@ pub(super) enum Condition {
 /// # Errors
 /// Those of pread(2).
 pub(super) fn read(file: &OwnedFd, size: u64) -> nix::Result<Tail> {
-    read_within(file, size, FIRST_WINDOW, LARGEST_WINDOW).map(|(tail, _)| tail)
+    read_within(file, size, FIRST_WINDOW, LARGEST_WINDOW, &mut Vec::new())
 }
 
-/// The same, but of at least `first` bytes and at most `largest`; and these bytes.
+/// The same, but of at least `first` bytes and at most `largest`, which are then in `bytes`.
 ///
 /// # Errors
 /// Those of pread(2).
@@ -65,14 +65,15 @@ pub(super) fn read_within(
     size: u64,
     first: u64,
     largest: u64,
-) -> nix::Result<(Tail, Vec<u8>)> {
+    bytes: &mut Vec<u8>,
+) -> nix::Result<Tail> {
     let mut window = first.min(largest);
     loop {
         let from = size.saturating_sub(window);
-        let bytes = read_range(file, from, size)?;
-        match scan(&bytes, from) {
-            Ok(tail) => return Ok((tail, bytes)),
-            Err(tail) if window >= largest => return Ok((tail, bytes)),
+        read_range_into(file, from, size, bytes)?;
+        match scan(bytes, from) {
+            Ok(tail) => return Ok(tail),
+            Err(tail) if window >= largest => return Ok(tail),
             Err(_) => window = (window * 4).min(largest),
         }
     }
@@ -99,8 +100,15 @@ pub(super) fn read_if_near(file: &OwnedFd, size: u64, largest: u64) -> nix::Resu
 /// # Errors
 /// Those of pread(2).
 pub(super) fn read_range(file: &OwnedFd, from: u64, to: u64) -> nix::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    read_range_into(file, from, to, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// The same, in the place of what is in `bytes`.
+fn read_range_into(file: &OwnedFd, from: u64, to: u64, bytes: &mut Vec<u8>) -> nix::Result<()> {
     let length = usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX);
-    let mut bytes = vec![0; length];
+    bytes.resize(length, 0);
     let mut filled = 0;
     while filled < length {
         let offset = i64::try_from(from).unwrap_or(i64::MAX).saturating_add_unsigned(filled as u64);
@@ -110,7 +118,7 @@ pub(super) fn read_range(file: &OwnedFd, from: u64, to: u64) -> nix::Result<Vec<
         }
     }
     bytes.truncate(filled);
-    Ok(bytes)
+    Ok(())
 }
 
 /// Reads `bytes`, the end of a journal from offset `from` on. `Err`: as far as can be said, but more

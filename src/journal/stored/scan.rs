@@ -61,8 +61,8 @@ struct RemarkOnly {
 struct RecordedOnly {
     v: u32,
     #[serde(default)]
-    lost: Vec<Box<End<'static>>>,
-    end: Option<Box<End<'static>>>,
+    lost: Vec<End<'static>>,
+    end: Option<End<'static>>,
     remark: Option<RemarkOnly>,
 }
 
@@ -70,7 +70,7 @@ struct RecordedOnly {
 #[derive(Default)]
 pub(in crate::journal) struct Recorded {
     /// Ends of runs, oldest first.
-    pub(in crate::journal) ends: Vec<Box<End<'static>>>,
+    pub(in crate::journal) ends: Vec<End<'static>>,
     /// Something that was noticed: when, what, and its verdict.
     pub(in crate::journal) remark: Option<(Timestamp, String, String)>,
 }
@@ -155,9 +155,12 @@ fn at_the_beginning(line: &[u8]) -> Option<Lasted> {
 
 /// A whole number that is not negative, and what stands behind it.
 fn number(text: &[u8]) -> Option<(u64, &[u8])> {
-    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (digits, rest) = text.split_at(digits);
-    Some((std::str::from_utf8(digits).ok()?.parse().ok()?, rest))
+    let (mut number, mut rest) = (0_u64, text);
+    while let [digit @ b'0'..=b'9', behind @ ..] = rest {
+        number = number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
+        rest = behind;
+    }
+    (rest.len() < text.len()).then_some((number, rest))
 }
 
 /// The wall times of the successes on lines of a journal, newest first.
