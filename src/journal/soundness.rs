@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::unistd::{UnlinkatFlags, fsync, unlinkat, write};
 
 use super::backoff::Backoff;
-use super::locks::{Byte, LockFile, lockable, try_lock, unlock};
+use super::locks::{Byte, LockFile, lockable, try_lock};
 use crate::directory::{Access, Directory, Refusal, Unsynced};
 use crate::os_error;
 
@@ -23,7 +23,7 @@ pub enum Lack {
     Locks(Errno),
     /// Locks that keep others out.
     Exclusion,
-    /// Locks that can be given back.
+    /// Locks that end when the file is closed.
     Release,
     /// Writing.
     Writing(Errno),
@@ -37,7 +37,7 @@ impl fmt::Display for Lack {
             Self::Place(refusal) => refusal.fmt(f),
             Self::Locks(error) => write!(f, "no lock can be had: {}", os_error::words(*error)),
             Self::Exclusion => f.write_str("two can have the same lock"),
-            Self::Release => f.write_str("a lock that was given back is still held"),
+            Self::Release => f.write_str("a lock outlives the file that it was taken by"),
             Self::Writing(error) => write!(f, "a file cannot be written: {}", os_error::words(*error)),
             Self::Sync(error) => write!(f, "what is written cannot be synced: {}", os_error::words(*error)),
         }
@@ -65,7 +65,7 @@ fn try_with(directory: &Directory, name: &CStr) -> Result<(), Lack> {
     if !lock(&one)? || lock(&other)? {
         return Err(Lack::Exclusion);
     }
-    unlock(&one, Byte::OVERLAP);
+    drop(one);
     if !lock(&other)? {
         return Err(Lack::Release);
     }
