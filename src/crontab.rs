@@ -61,21 +61,12 @@ pub struct Found {
     pub problems: Vec<Problem>,
 }
 
-/// Above how many lines Debian's cron ignores a crontab.
-pub const LINES_MAX: usize = 10_000;
-
 /// Looks for wrapped jobs.
 pub fn wrapped_jobs(text: &[u8], form: Form) -> Found {
     let mut found = Found::default();
     let mut environment = Environment::default();
     for line in lines::read(text, form) {
         let mut problem = |reason| found.problems.push(Problem { line_number: line.number, reason });
-        if line.number > LINES_MAX {
-            problem(format!(
-                "more than {LINES_MAX} lines, so cron ignores all of the crontab; make two of it"
-            ));
-            break;
-        }
         match line.content {
             Content::Blank | Content::Comment => {}
             Content::Malformed(why) => problem(why),

@@ -71,16 +71,24 @@ pub struct Entry {
     pub input: Option<Range<usize>>,
 }
 
-/// The lines of a crontab. Bytes, not text: nothing says in which encoding it is.
+/// Above how many lines Debian's cron ignores a crontab.
+const LINES_MAX: usize = 10_000;
+
+/// The lines of a crontab, up to the one that is too many. Bytes, not text: nothing says in which encoding it is.
 pub fn read(text: &[u8], form: Form) -> impl Iterator<Item = Line> {
     let mut start = 0;
     // What stands behind the last newline is a line only if there is something.
     let pieces = text.split_inclusive(|&byte| byte == b'\n');
-    std::iter::zip(1.., pieces).map(move |(number, piece)| {
+    std::iter::zip(1..=LINES_MAX + 1, pieces).map(move |(number, piece)| {
         let line = piece.strip_suffix(b"\n").unwrap_or(piece);
         let range = start..start + line.len();
         start += piece.len();
-        let content = Reader { line, at: 0, offset: range.start }.content(form);
+        let content = if number > LINES_MAX {
+            let why = "lines, so cron ignores all of the crontab; make two of it";
+            Content::Malformed(format!("more than {LINES_MAX} {why}"))
+        } else {
+            Reader { line, at: 0, offset: range.start }.content(form)
+        };
         Line { number, range, content }
     })
 }

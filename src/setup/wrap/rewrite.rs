@@ -11,7 +11,7 @@ use super::label::{LABEL_MAX, of_line};
 use super::shape::{Shape, shape};
 use super::unique::{Wanted, labels};
 use crate::crontab::lines::{self, Content, Entry, Form, for_shell};
-use crate::crontab::{LINES_MAX, Problem, calls, wrapped_jobs};
+use crate::crontab::{Problem, calls, wrapped_jobs};
 use crate::shell::quote;
 
 /// Longest command that Debian's cron takes, its input included, in bytes: what is behind that it drops
@@ -71,12 +71,6 @@ pub fn wrap(text: &[u8], form: Form, host: &Host<'_>) -> Wrapped {
     for line in lines::read(text, form) {
         let mut problem =
             |reason: String| wrapped.problems.push(Problem { line_number: line.number, reason });
-        if line.number > LINES_MAX {
-            problem(format!(
-                "more than {LINES_MAX} lines, so cron ignores all of the crontab; make two of it"
-            ));
-            break;
-        }
         match line.content {
             Content::Blank | Content::Comment => {}
             Content::Malformed(why) => problem(why),
