@@ -27,8 +27,8 @@ pub struct StatusRequest {
     pub json: bool,
 }
 
-/// The jobs of these labels, or all, those of the users of `others` too, as a table or as a JSON array, a newline at the end.
-/// Times are local in the table, UTC in JSON.
+/// The jobs of these labels, or all, those of the users of `others` too, as a table or as a JSON array, a newline at
+/// the end. Times are local in the table, UTC in JSON.
 ///
 /// # Errors
 /// In words: the state directory cannot be read, or a label is not in it.

@@ -78,8 +78,8 @@ unsafe fn words(mut array: *const *const c_char) -> Vec<OsString> {
 
 /// Sees to it that none of our own files becomes descriptor 0, 1 or 2 of a caller that had closed
 /// it, where the command's output would go into a socket. The place is taken by a descriptor that
-/// can neither be read nor written (EBADF, as if closed; EISDIR for reading on other kernels than Linux) and that the kernel closes at exec, so the
-/// command finds it closed as the caller left it.
+/// can neither be read nor written (EBADF, as if closed; EISDIR for reading on other kernels than Linux) and that the
+/// kernel closes at exec, so the command finds it closed as the caller left it.
 fn reserve_standard_descriptors() {
     let mut standard = [0, 1, 2].map(|fd| libc::pollfd { fd, events: 0, revents: 0 });
     // SAFETY: the array is live and three long. A closed descriptor gives POLLNVAL (poll(2)).

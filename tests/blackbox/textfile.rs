@@ -237,7 +237,9 @@ fn an_alert_is_told_while_its_run_goes_on() {
     let hold = host.fifo("hold");
     let options = [&options("job", &sink)[..], &["--expect", "..100ms"]].concat();
     let running = host.wrap(&options, "read x <hold").start();
-    eventually("the alert is told", || !files(&host).is_empty() && of_job(&host, "alert_open") == Some(1.0));
+    // Until it has its name, it has another one.
+    let is_there = || files(&host).iter().any(|name| name == "cronward_job.prom");
+    eventually("the alert is told", || is_there() && of_job(&host, "alert_open") == Some(1.0));
     hold.say("go");
     let ran = running.wait();
     assert_eq!((of_job(&host, "alert_open"), runs(&host, "suspect")), (Some(1.0), 1.0), "{ran}");
