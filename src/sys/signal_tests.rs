@@ -37,3 +37,18 @@ fn a_signal_that_is_forgotten_does_not_act_when_it_is_unblocked() {
     assert_eq!(next(Some(Duration::ZERO)), None);
     set_mask(before);
 }
+
+#[test]
+fn a_stop_that_was_not_taken_yet_is_off_once_somebody_has_continued() {
+    let before = set_mask(SignalSet::ALL);
+    // SAFETY: the calling thread is alive.
+    let send = |signal: libc::c_int| unsafe { libc::pthread_kill(libc::pthread_self(), signal) };
+    send(libc::SIGTSTP);
+    send(libc::SIGUSR1);
+    let mut taken = vec![next(Some(Duration::ZERO))];
+    send(libc::SIGCONT);
+    taken.extend([next(Some(Duration::ZERO)), next(Some(Duration::ZERO))]);
+    set_mask(before);
+    let signals: Vec<_> = taken.into_iter().map(|arrived| arrived.map(|arrived| arrived.signal.0)).collect();
+    assert_eq!(signals, [Some(libc::SIGUSR1), Some(libc::SIGCONT), None]);
+}

@@ -61,7 +61,25 @@ extern "C" fn note(signal: c_int, origin: *mut libc::siginfo_t, _: *mut c_void) 
     let pid = unsafe { (*origin).si_pid() };
     let at = usize::try_from(signal).unwrap_or(NUMBERS);
     let came = HAS_COME | u64::from(pid.unsigned_abs());
-    CAME.with(|numbers| numbers.get(at).into_iter().for_each(|number| number.store(came, Ordering::Relaxed)));
+    CAME.with(|numbers| {
+        numbers.get(at).into_iter().for_each(|number| number.store(came, Ordering::Relaxed));
+        // As a kernel does with what is pending.
+        for other in
+            called_off_by(signal).iter().filter_map(|&other| numbers.get(usize::try_from(other).ok()?))
+        {
+            other.store(0, Ordering::Relaxed);
+        }
+    });
+}
+
+/// Signals that mean nothing any more once this one has come: a stop before it was continued, and the other way round
+/// (sigaction(2), POSIX: generating the one discards the others).
+fn called_off_by(signal: c_int) -> &'static [c_int] {
+    match signal {
+        libc::SIGCONT => &[libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU],
+        libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU => &[libc::SIGCONT],
+        _ => &[],
+    }
 }
 
 /// The C library's set of these signals.
