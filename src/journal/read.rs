@@ -240,7 +240,7 @@ fn read_job(
         Look::Plans => tail::FIRST_WINDOW,
         Look::RecentRuns => RECENT_WINDOW,
     };
-    let tail = tail::read_within(&journal, size, first, window, &mut budget.buffer)
+    let (tail, filled) = tail::read_within(&journal, size, first, window, &mut budget.buffer)
         .map_err(|error| fail(&os_error::words(error)))?;
     match tail.condition {
         Condition::Sound => {}
@@ -265,7 +265,7 @@ fn read_job(
     let owed = fold.owed.iter().filter_map(stored::Owed::to_owed).collect();
     let mut recent = match look {
         Look::Plans => Vec::new(),
-        Look::RecentRuns => stored::ended(&budget.buffer).take(RECENT_MAX).collect(),
+        Look::RecentRuns => stored::ended(&budget.buffer[..filled]).take(RECENT_MAX).collect(),
     };
     recent.reverse();
     Ok((fold.label, Remembered { history, under_way, plan, owed, recent }))

@@ -53,10 +53,11 @@ pub(super) enum Condition {
 /// # Errors
 /// Those of pread(2).
 pub(super) fn read(file: &OwnedFd, size: u64) -> nix::Result<Tail> {
-    read_within(file, size, FIRST_WINDOW, LARGEST_WINDOW, &mut Vec::new())
+    read_within(file, size, FIRST_WINDOW, LARGEST_WINDOW, &mut Vec::new()).map(|(tail, _)| tail)
 }
 
-/// The same, but of at least `first` bytes and at most `largest`, which are then in `bytes`.
+/// The same, but of at least `first` bytes and at most `largest`; and how many there are of them at the front of
+/// `buffer`.
 ///
 /// # Errors
 /// Those of pread(2).
@@ -65,15 +66,15 @@ pub(super) fn read_within(
     size: u64,
     first: u64,
     largest: u64,
-    bytes: &mut Vec<u8>,
-) -> nix::Result<Tail> {
+    buffer: &mut Vec<u8>,
+) -> nix::Result<(Tail, usize)> {
     let mut window = first.min(largest);
     loop {
         let from = size.saturating_sub(window);
-        read_range_into(file, from, size, bytes)?;
-        match scan(bytes, from) {
-            Ok(tail) => return Ok(tail),
-            Err(tail) if window >= largest => return Ok(tail),
+        let filled = read_range_into(file, from, size, buffer)?;
+        match scan(&buffer[..filled], from) {
+            Ok(tail) => return Ok((tail, filled)),
+            Err(tail) if window >= largest => return Ok((tail, filled)),
             Err(_) => window = (window * 4).min(largest),
         }
     }
@@ -101,24 +102,27 @@ pub(super) fn read_if_near(file: &OwnedFd, size: u64, largest: u64) -> nix::Resu
 /// Those of pread(2).
 pub(super) fn read_range(file: &OwnedFd, from: u64, to: u64) -> nix::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    read_range_into(file, from, to, &mut bytes)?;
+    let filled = read_range_into(file, from, to, &mut bytes)?;
+    bytes.truncate(filled);
     Ok(bytes)
 }
 
-/// The same, in the place of what is in `bytes`.
-fn read_range_into(file: &OwnedFd, from: u64, to: u64, bytes: &mut Vec<u8>) -> nix::Result<()> {
+/// The same, at the front of a buffer, which is made as large as it has to be; how many bytes there are.
+fn read_range_into(file: &OwnedFd, from: u64, to: u64, buffer: &mut Vec<u8>) -> nix::Result<usize> {
     let length = usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX);
-    bytes.resize(length, 0);
+    if buffer.len() < length {
+        // Fresh memory is zero already; to fill up what is there would be three instructions a byte.
+        *buffer = vec![0; length];
+    }
     let mut filled = 0;
     while filled < length {
         let offset = i64::try_from(from).unwrap_or(i64::MAX).saturating_add_unsigned(filled as u64);
-        match pread(file, &mut bytes[filled..], offset)? {
+        match pread(file, &mut buffer[filled..length], offset)? {
             0 => break,
             read => filled += read,
         }
     }
-    bytes.truncate(filled);
-    Ok(())
+    Ok(filled)
 }
 
 /// Reads `bytes`, the end of a journal from offset `from` on. `Err`: as far as can be said, but more
